@@ -1,0 +1,74 @@
+"""Every error of the project, one tree. A class says what the caller should do; policy never depends on the text.
+
+    InfusionMonitorError
+    ├── TransientError            try again, with back-off and jitter
+    │   └── LinkLost              the device's link broke, or could not be opened yet
+    ├── PersonNeeded              stop, and show it: trying again alone cannot help
+    │   ├── LinkRefused           no permission, wrong password, a port that another program holds
+    │   └── BadCapture            a file that cannot be read as what it was said to be
+    └── FatalError                loud, non-zero exit
+        ├── RequestRefused        a byte string that no driver listed was about to be sent: a programming error
+        ├── UnknownDriver         a name that is not in the registry
+        ├── ConfigError           the configuration is wrong; carries file, line and path of each fault
+        ├── StationRunning        a second copy was started on the same journal
+        ├── PortInUse             the page's address is taken
+        └── JournalUnusable       the journal's file cannot be opened, or is of a newer program
+
+Errors of the operating system and of libraries are converted once, where they enter: in a transport or the journal.
+"""
+
+
+class InfusionMonitorError(Exception):
+    """Root of the tree above."""
+
+
+class TransientError(InfusionMonitorError):
+    """May pass by itself: the caller tries again."""
+
+
+class LinkLost(TransientError):
+    """The link to a device broke or is not there yet."""
+
+
+class PersonNeeded(InfusionMonitorError):
+    """Only a person can help: the caller stops and shows it."""
+
+
+class LinkRefused(PersonNeeded):
+    """The other side, or the operating system, refused the link for good."""
+
+
+class BadCapture(PersonNeeded):
+    """A capture file is missing, unreadable or not in the announced form."""
+
+
+class FatalError(InfusionMonitorError):
+    """The program ends with a non-zero exit code."""
+
+
+class RequestRefused(FatalError):
+    """A transport was asked to send bytes that its driver has not listed."""
+
+
+class UnknownDriver(FatalError):
+    """No driver of that name is registered."""
+
+
+class ConfigError(FatalError):
+    """The configuration is wrong; `faults` holds every fault found, in the order of the file."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = faults
+
+
+class StationRunning(FatalError):
+    """Another station holds the lock on this journal."""
+
+
+class PortInUse(FatalError):
+    """The page's address is already taken."""
+
+
+class JournalUnusable(FatalError):
+    """The journal's file cannot be used by this program."""

@@ -1,0 +1,1 @@
+"""How bytes come: serial, TCP, MQTT, file. `base` says what a transport is, `factory` chooses one by its address."""

@@ -1,0 +1,1 @@
+"""What raises an alert, and when: `conditions` are the words, `engine` the pure function."""

@@ -1,0 +1,48 @@
+"""The command line as a whole, and what becomes of an error that reaches it."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+
+from drivers.errors import ConfigError, InfusionMonitorError
+from monitor.cli.check import check
+from monitor.cli.decode import decode
+from monitor.cli.drivers import list_drivers
+from monitor.cli.records import alerts, readings
+from monitor.cli.run import run
+from monitor.cli.simulate import simulate
+
+app = typer.Typer(
+    name="infusion-monitor",
+    help="Records and alerts beside the bedside monitors of an infusion clinic. It never controls anything.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command()(run)
+app.command()(check)
+app.command(name="drivers")(list_drivers)
+app.command()(decode)
+app.command()(simulate)
+app.command()(readings)
+app.command()(alerts)
+
+
+def main() -> None:
+    """Run the command; a known error becomes one clear text on stderr and a non-zero exit code."""
+    try:
+        app()
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)
+    except InfusionMonitorError as error:
+        print(f"infusion-monitor: {error}", file=sys.stderr)
+        sys.exit(1)
+    except BrokenPipeError:
+        # The reader of a pipe (head, less) has seen enough; keep Python from complaining at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)

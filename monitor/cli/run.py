@@ -1,0 +1,57 @@
+"""`infusion-monitor run`: the station, with the simulated devices that its configuration asks for."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from drivers.clock import Clock, SystemClock
+from monitor import config_file
+from monitor.cli.logs import LogFormat, set_up_logs
+from monitor.cli.simulated import simulated_devices
+from monitor.config import StationConfig
+from monitor.station import Station
+
+
+def run(
+    config: Annotated[
+        Path | None, typer.Option(help="The configuration; the shipped two-chair clinic without it.")
+    ] = None,
+    data_dir: Annotated[Path | None, typer.Option(help="The journal's folder; else as configured.")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="The page's port; 0 takes a free one.")] = None,
+    for_: Annotated[float | None, typer.Option("--for", min=0, help="Stop after that many seconds.")] = None,
+    log_format: Annotated[LogFormat, typer.Option(help="How log lines look.")] = LogFormat.TEXT,
+) -> None:
+    """Run the station until it is told to stop (Ctrl-C or SIGTERM)."""
+    set_up_logs(log_format)
+    settings = config_file.load(config or config_file.default_path())
+    asyncio.run(_serve(settings, SystemClock(), data_dir or Path(settings.data_dir), port, for_))
+
+
+async def _serve(
+    settings: StationConfig, clock: Clock, data_dir: Path, port: int | None, seconds: float | None
+) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    if seconds is not None:
+        loop.call_later(seconds, stop.set)
+    async with AsyncExitStack() as stack:
+        addresses, endpoints = simulated_devices(settings, clock)
+        for endpoint in endpoints:
+            stack.push_async_callback(_end, asyncio.create_task(endpoint.serve()))
+        station = Station(settings, clock, data_dir=data_dir, port=port, addresses=addresses)
+        station.open()
+        print(f"The page is at {station.page.address}; the journal is {station.journal.path}", flush=True)
+        await station.run(stop)
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

@@ -1,0 +1,174 @@
+"""What a site's configuration may say. `config_file` reads it and names what is wrong with it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from drivers.codec import Driver, SerialLine
+from drivers.device import SILENT_AFTER
+from drivers.errors import ConfigError
+from drivers.transports.mqtt import MqttSettings
+from monitor.alerts.conditions import Limit, Priority
+from monitor.alerts.engine import Profile
+
+SIMULATED = "simulated"
+"""The address of a device that the program itself plays."""
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
+"""Lower-case letters, digits, - and _: it becomes part of topics, tags and addresses."""
+Seconds = Annotated[float, Field(gt=0, le=3600)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class LineConfig(_Section):
+    """A serial line; what is left out is the driver's own."""
+
+    baudrate: Annotated[int, Field(gt=0)] | None = None
+    bytesize: Literal[5, 6, 7, 8] | None = None
+    parity: Literal["N", "E", "O", "M", "S"] | None = None
+    stopbits: Literal[1, 2] | None = None
+    xonxoff: bool | None = None
+    rtscts: bool | None = None
+    dsrdtr: bool | None = None
+
+
+class DeviceConfig(_Section):
+    """One device at a bed."""
+
+    id: Name
+    driver: str
+    url: Annotated[str, Field(min_length=1)]
+    """An address as `drivers.transports.factory` lists them, or `simulated`; `{bed}` and `{device}` are the ids."""
+    options: dict[str, Any] = {}
+    line: LineConfig = LineConfig()
+    vitals: tuple[str, ...] | None = None
+    silent_after: Seconds = SILENT_AFTER
+
+    def serial_line(self, driver: Driver) -> SerialLine:
+        """The driver's line with this device's changes."""
+        own = {key: value for key, value in self.line.model_dump().items() if value is not None}
+        return SerialLine(**{**{name: getattr(driver.line, name) for name in SerialLine.__slots__}, **own})
+
+    def vitals_given(self, driver: Driver) -> tuple[str, ...]:
+        """What this device may contribute to its bed."""
+        return tuple(vital for vital in driver.vitals if self.vitals is None or vital in self.vitals)
+
+    def address(self, bed: str) -> str:
+        """The URL with the ids filled in."""
+        return self.url.replace("{bed}", bed).replace("{device}", self.id)
+
+
+class PatientConfig(_Section):
+    """The patient whom a bed's simulated devices measure."""
+
+    scenario: str = "infusion"
+    seed: int = 1
+
+
+class BedConfig(_Section):
+    """A place with a patient: an infusion chair."""
+
+    id: Name
+    label: Annotated[str, Field(min_length=1, max_length=40)] | None = None
+    simulated_patient: PatientConfig = PatientConfig()
+    devices: Annotated[tuple[DeviceConfig, ...], Field(min_length=1)]
+
+    @property
+    def title(self) -> str:
+        """What people call it."""
+        return self.label or self.id
+
+
+class LimitConfig(_Section):
+    """One side of one vital's limits."""
+
+    limit: float
+    priority: Priority
+    delay: Annotated[float, Field(ge=0, le=300)] = 0.0
+    hysteresis: Annotated[float, Field(ge=0)] = 0.0
+
+
+class VitalLimits(_Section):
+    """Both sides of one vital's limits."""
+
+    low: LimitConfig | None = None
+    high: LimitConfig | None = None
+
+
+class AlertsConfig(_Section):
+    """What raises an alert."""
+
+    limits: dict[str, VitalLimits] = {}
+    stale_after: Seconds = 10.0
+    stale_priority: Priority = Priority.LOW
+    device_lost_priority: Priority = Priority.MEDIUM
+
+    def profile(self) -> Profile:
+        """The same, as the alert engine takes it."""
+        limits = tuple(
+            Limit(vital, side, one.limit, one.priority, one.delay, one.hysteresis)
+            for vital, sides in self.limits.items()
+            for side, one in (("low", sides.low), ("high", sides.high))
+            if one is not None
+        )
+        return Profile(limits, self.stale_after, self.stale_priority, self.device_lost_priority)
+
+
+class MqttConfig(_Section):
+    """How to reach the clinic's broker; the password comes from the environment or a file, never from here."""
+
+    username: str | None = None
+    password_env: str | None = None
+    password_file: str | None = None
+    client_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")] = "infusion-monitor"
+    ca_file: str | None = None
+    cert_file: str | None = None
+    key_file: str | None = None
+
+    def settings(self) -> MqttSettings:
+        """The same with the secret read. Raises `ConfigError` where it is not to be had."""
+        return MqttSettings(
+            username=self.username,
+            password=self._password(),
+            client_id=self.client_id,
+            ca_file=Path(self.ca_file) if self.ca_file else None,
+            cert_file=Path(self.cert_file) if self.cert_file else None,
+            key_file=Path(self.key_file) if self.key_file else None,
+        )
+
+    def _password(self) -> str | None:
+        if self.password_env is not None:
+            if self.password_env not in os.environ:
+                raise ConfigError([f"mqtt.password_env: the environment has no variable {self.password_env}"])
+            return os.environ[self.password_env]
+        if self.password_file is not None:
+            try:
+                return Path(self.password_file).read_text(encoding="utf-8").strip()
+            except OSError as error:
+                raise ConfigError([f"mqtt.password_file: {self.password_file}: {error.strerror}"]) from error
+        return None
+
+
+class WebConfig(_Section):
+    """Where the page is. Only loopback until there are accounts and TLS."""
+
+    host: Literal["127.0.0.1", "localhost", "::1"] = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8080
+
+
+class StationConfig(_Section):
+    """Everything that one station runs."""
+
+    site: Name = "clinic"
+    data_dir: str = "infusion-data"
+    web: WebConfig = WebConfig()
+    mqtt: MqttConfig = MqttConfig()
+    beds: Annotated[tuple[BedConfig, ...], Field(min_length=1)]
+    alerts: AlertsConfig = AlertsConfig()

@@ -1,0 +1,347 @@
+"""What the nurse station shows now: the latest of everything, and how far it may still be believed.
+
+Only the present is held, never a queue, so a slow page costs nothing. How old a value is comes from the monotonic
+clock, from the moment of receipt on; a value that is too old to be shown is not given to the page at all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from drivers.clock import NS, Clock, iso
+from drivers.events import Cause, Event, LinkState, Reading, Validity
+from drivers.vitals import VITALS, Vital
+from monitor.alerts.conditions import URGENCY, AlertEvent, AlertState
+
+STALE_AFTER, OLD_AFTER = 5.0, 10.0
+"""Seconds without a reading after which a continuous vital dims, and after which it is no longer shown."""
+CUFF_STALE_AFTER, CUFF_OLD_AFTER = 450.0, 900.0
+"""The same for a cuff pressure: one and a half, and three, of the usual five-minute intervals."""
+ONE_MEASUREMENT = 60.0
+"""Seconds within which systolic, diastolic and mean belong to the same measurement."""
+FASTEST, SLOWEST = 0.25, 1.0
+"""Seconds between two messages to a page: at least, when much changes; at most, when nothing does."""
+
+REASONS: dict[str, str] = {
+    Cause.SENSOR_OFF: "sensor off",
+    Cause.SEARCHING: "searching for pulse",
+    Cause.ARTIFACT: "motion",
+    Cause.LOW_PERFUSION: "low perfusion",
+    Cause.NO_DATA: "no value",
+    Cause.MEASUREMENT_FAILED: "measurement failed",
+    Cause.PROVISIONAL: "provisional, still measuring",
+    Cause.CHECKSUM: "unproven checksum",
+    Cause.IMPLAUSIBLE: "implausible",
+}
+"""Causes as people say them."""
+
+_LINK_DOWN = {LinkState.SILENT, LinkState.UNDECODABLE, LinkState.LOST, LinkState.REFUSED, LinkState.ENDED}
+_RANK = {"fresh": 0, "stale": 1, "invalid": 2, "old": 3}
+# A pressure is read as one, so its parts are always taken from the same device.
+_GROUP = {key: key.rsplit("_", 1)[0] if key.startswith(("nibp_", "abp_")) else key for key in VITALS}
+
+Listener = Callable[[str, str, Sequence[Event]], None]
+"""Called with the bed, the device and the events that it gave."""
+
+
+class DeviceView(NamedTuple):
+    """A device as the page needs to know it."""
+
+    id: str
+    title: str
+    vitals: tuple[str, ...]
+    """Keys of the vitals that it can give."""
+
+
+@dataclass(frozen=True, slots=True)
+class BedView:
+    """A bed as the page needs to know it."""
+
+    id: str
+    label: str
+    devices: tuple[DeviceView, ...]
+
+
+class _Held(NamedTuple):
+    reading: Reading
+    moment: float
+    """When it was measured, on the monotonic clock."""
+
+
+@dataclass(slots=True)
+class _Device:
+    view: DeviceView
+    state: LinkState
+    detail: str
+    since: int
+    """UTC nanoseconds, for people."""
+    moment: float
+    """The same on the monotonic clock, for counting."""
+    received: float | None = None
+    """When it last gave anything, on the monotonic clock."""
+    latest: dict[str, _Held] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Bed:
+    view: BedView
+    devices: dict[str, _Device]
+    alerts: dict[str, AlertEvent] = field(default_factory=dict)
+
+
+class LiveHub:
+    """The present state of every bed. All methods belong to the event loop's thread."""
+
+    def __init__(self, beds: Sequence[BedView], clock: Clock, station: str = "Infusion monitor") -> None:
+        self._clock = clock
+        self._station = station
+        now, moment = clock.now_ns(), clock.monotonic()
+        self._beds = {
+            bed.id: _Bed(bed, {view.id: _Device(view, LinkState.CONNECTING, "", now, moment) for view in bed.devices})
+            for bed in beds
+        }
+        self._listeners: list[Listener] = []
+        self._pulse = _Pulse()
+
+    def receive(self, bed: str, device: str, events: Sequence[Event]) -> None:
+        """Take what a device of a bed gave."""
+        moment = self._clock.monotonic()
+        giver = self._beds[bed].devices[device]
+        giver.received = moment
+        latest = giver.latest
+        for event in events:
+            if type(event) is Reading:
+                # A message that was held back on its way is as old as what it tells, not as young as its coming.
+                measured = moment - max(0, event.received_at - event.observed_at) / NS
+                held = latest.get(event.vital)
+                if held is None or measured >= held.moment:
+                    latest[event.vital] = _Held(event, measured)
+        for listener in self._listeners:
+            listener(bed, device, events)
+        self._pulse.changed()
+
+    def link_changed(self, bed: str, device: str, state: LinkState, detail: str, at: int) -> None:
+        """Take a new state of a device's link; `at` is UTC nanoseconds."""
+        held = self._beds[bed].devices[device]
+        if state is not held.state:
+            held.since, held.moment = at, self._clock.monotonic()
+        held.state, held.detail = state, detail
+        self._pulse.changed()
+
+    def alerts_changed(self, events: Sequence[AlertEvent]) -> None:
+        """Take changes of alerts: one that is on stays until it is told off."""
+        for event in events:
+            alerts = self._beds[event.bed].alerts
+            if event.state is AlertState.OFF:
+                alerts.pop(event.rule, None)
+            else:
+                before = alerts.get(event.rule)
+                alerts[event.rule] = event._replace(at=before.at) if before else event
+        self._pulse.changed()
+
+    def add_listener(self, listener: Listener) -> None:
+        """Have `listener` called, at once, after each `receive`."""
+        self._listeners.append(listener)
+
+    def remove_listener(self, listener: Listener) -> None:
+        """Stop that; a listener that is not there is no fault."""
+        with suppress(ValueError):
+            self._listeners.remove(listener)
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._pulse.closed
+
+    def close(self) -> None:
+        """End every stream at once, and every later one at its start."""
+        self._pulse.close()
+
+    def changes(self) -> AsyncIterator[int]:
+        """When to send a snapshot: now, then at changes (four a second at most), at least once a second.
+
+        Streams that are given the same number may share one snapshot. Ends when the hub is closed.
+        """
+        return self._pulse.beats()
+
+    def snapshot(self) -> dict[str, Any]:
+        """Everything that the page shows, ready for JSON; times are RFC 3339 text, ages and durations seconds."""
+        moment = self._clock.monotonic()
+        return {
+            "station": self._station,
+            "now": iso(self._clock.now_ns()),
+            "beds": [
+                {
+                    "id": bed.view.id,
+                    "label": bed.view.label,
+                    "vitals": _vitals(bed, moment),
+                    "devices": [
+                        {
+                            "id": device.view.id,
+                            "title": device.view.title,
+                            "state": device.state.value,
+                            "detail": device.detail,
+                            "since": iso(device.since),
+                            "for_s": round(moment - device.moment, 1),
+                            "quiet_s": None if device.received is None else round(moment - device.received, 1),
+                        }
+                        for device in bed.devices.values()
+                    ],
+                    "alerts": [
+                        {
+                            "rule": alert.rule,
+                            "priority": alert.priority.value,
+                            "kind": alert.kind.value,
+                            "text": alert.text,
+                            "since": iso(alert.at),
+                            "vital": alert.vital,
+                            "device": alert.device,
+                        }
+                        for alert in sorted(bed.alerts.values(), key=lambda it: (-URGENCY[it.priority], -it.at))
+                    ],
+                }
+                for bed in self._beds.values()
+            ],
+        }
+
+
+class _Pulse:
+    """One beat for all streams: soon after a change, never faster than FASTEST, never slower than SLOWEST."""
+
+    def __init__(self) -> None:
+        self.closed = False
+        self._streams = 0
+        self._number = 0
+        self._last = 0.0
+        self._next: asyncio.Future[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._soon = False
+
+    def changed(self) -> None:
+        """Something is worth telling; almost free when that is known already, or when nobody looks."""
+        if self._streams and not self._soon:
+            self._soon = True
+            self._schedule(self._last + FASTEST)
+
+    def close(self) -> None:
+        self.closed = True
+        self._stop()
+        if self._next is not None and not self._next.done():
+            self._next.set_result(None)
+
+    async def beats(self) -> AsyncIterator[int]:
+        if self.closed:
+            return
+        self._number += 1
+        self._streams += 1
+        if self._timer is None:
+            self._last = asyncio.get_running_loop().time()
+            self._schedule(self._last + SLOWEST)
+        try:
+            yield self._number
+            while not self.closed:
+                if self._next is None or self._next.done():
+                    self._next = asyncio.get_running_loop().create_future()
+                await asyncio.wait((self._next,))
+                if not self.closed:
+                    yield self._number
+        finally:
+            self._streams -= 1
+            if not self._streams:
+                self._stop()
+
+    def _beat(self) -> None:
+        self._number += 1
+        self._soon = False
+        self._last = asyncio.get_running_loop().time()
+        self._schedule(self._last + SLOWEST)
+        if self._next is not None and not self._next.done():
+            self._next.set_result(None)
+
+    def _schedule(self, when: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_at(when, self._beat)
+
+    def _stop(self) -> None:
+        self._soon = False
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+def _vitals(bed: _Bed, moment: float) -> dict[str, dict[str, Any]]:
+    # Each vital that a device of the bed can give or has given, from the device whose value is the best to show.
+    expected = {key for device in bed.devices.values() for key in (*device.view.vitals, *device.latest)}
+    sources: dict[str, _Device] = {}
+    for device in bed.devices.values():
+        for key in device.latest:
+            best = sources.get(_GROUP[key])
+            if best is None or _worth(device, _GROUP[key], moment) < _worth(best, _GROUP[key], moment):
+                sources[_GROUP[key]] = device
+    return {key: _shown(vital, sources.get(_GROUP[key]), moment) for key, vital in VITALS.items() if key in expected}
+
+
+def _worth(device: _Device, group: str, moment: float) -> tuple[float, float]:
+    """Less is better: the newest cuff pressure; else the best state, and the device configured first where equal."""
+    held = {key: held for key, held in device.latest.items() if _GROUP[key] == group}
+    newest = max((it.moment for it in held.values()), default=float("-inf"))
+    state = min((_RANK[_state(device, VITALS[key], it, moment)] for key, it in held.items()), default=len(_RANK))
+    return (-newest, 0) if group == "nibp" else (0, state)
+
+
+def _shown(vital: Vital, device: _Device | None, moment: float) -> dict[str, Any]:
+    shown: dict[str, Any] = {
+        "label": vital.label,
+        "unit": vital.unit_label,
+        "colour": vital.colour,
+        "episodic": vital.episodic,
+        "decimals": vital.decimals,
+        "state": "missing",
+        "value": None,
+        "validity": None,
+        "cause": "",
+        "reason": "",
+        "observed_at": None,
+        "age_s": None,
+        "device": None,
+    }
+    held = device.latest.get(vital.key) if device is not None else None
+    if device is None or held is None:
+        return shown
+    reading = held.reading
+    state = "old" if _of_an_earlier_measurement(vital, device, held) else _state(device, vital, held, moment)
+    return shown | {
+        "state": state,
+        "value": reading.value if state in {"fresh", "stale"} else None,
+        "validity": reading.validity.name.lower(),
+        "cause": reading.cause,
+        "reason": ", ".join(REASONS.get(it, it.replace("_", " ")) for it in reading.cause.split(",") if it),
+        "observed_at": iso(reading.observed_at),
+        "age_s": round(moment - held.moment, 1),
+        "device": device.view.id,
+    }
+
+
+def _state(device: _Device, vital: Vital, held: _Held, moment: float) -> str:
+    age = moment - held.moment
+    stale_after, old_after = (CUFF_STALE_AFTER, CUFF_OLD_AFTER) if vital.episodic else (STALE_AFTER, OLD_AFTER)
+    if age >= old_after:
+        return "old"
+    if held.reading.validity is Validity.INVALID:
+        return "invalid"
+    return "stale" if age >= stale_after or device.state in _LINK_DOWN else "fresh"
+
+
+def _of_an_earlier_measurement(vital: Vital, device: _Device, held: _Held) -> bool:
+    """Whether a newer cuff measurement has begun to come, so that this part must not be read together with it."""
+    if not vital.episodic:
+        return False
+    parts = [it for key, it in device.latest.items() if _GROUP[key] == _GROUP[vital.key]]
+    newest = max(parts, key=lambda it: it.moment)
+    apart = 0.0 if Cause.PROVISIONAL in newest.reading.cause.split(",") else ONE_MEASUREMENT
+    return newest.moment - held.moment > apart

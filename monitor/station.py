@@ -1,0 +1,197 @@
+"""The station: one running program, and the one place where the whole way of a reading is seen.
+
+    transport --bytes--> codec --events--> device --> bed --> ring buffers
+                                                       |--> alert engine --> alerts
+                                                       |--> live hub --> page
+                                                       |--> journal
+
+Nothing turns back. `Bed.receive` below is that fork: it runs on the event loop, in the call that read the bytes, and
+the alert engine comes first, so that an alert waits for no disk, network or page.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+
+from drivers import registry
+from drivers.clock import Clock
+from drivers.device import Device
+from drivers.events import Event, LinkState, Reading
+from drivers.transports.base import Acknowledge
+from drivers.transports.factory import make_transport
+from monitor.alerts.conditions import AlertEvent, AlertState
+from monitor.alerts.engine import BedState, Profile, on_link, on_reading, on_tick
+from monitor.buffer import Rings
+from monitor.config import BedConfig, DeviceConfig, StationConfig
+from monitor.live import BedView, DeviceView, LiveHub
+from monitor.storage.journal import Journal
+from monitor.web.app import create_app
+from monitor.web.server import PageServer
+
+log = logging.getLogger(__name__)
+
+TICK = 1.0
+"""Seconds between two looks at what the passing of time alone changes."""
+PAGE_RETRY = 5.0
+"""Seconds before a page server that failed is started again."""
+
+Addresses = Mapping[tuple[str, str], str]
+"""(bed, device) -> the address to use instead of the configuration's: where a simulated device is to be found."""
+
+
+class Bed:
+    """One bed: where what its devices give parts to everything that needs it."""
+
+    def __init__(
+        self, config: BedConfig, profile: Profile, rings: Rings, hub: LiveHub, journal: Journal, clock: Clock
+    ) -> None:
+        self.id = config.id
+        self._profile = profile
+        self._rings = rings
+        self._hub = hub
+        self._journal = journal
+        self._clock = clock
+        self._alerts = BedState()
+
+    def receive(self, device: str, events: list[Event], acknowledge: Acknowledge | None) -> None:
+        """A device gave events; `acknowledge` is called once they are committed."""
+        now = self._clock.monotonic()
+        changes: list[AlertEvent] = []
+        for event in events:
+            if type(event) is Reading:
+                self._alerts, changed = on_reading(self._profile, self._alerts, self.id, device, event, now)
+                changes += changed
+                self._rings.append(self.id, event)
+        self._tell(changes)
+        self._hub.receive(self.id, device, events)
+        self._journal.record(self.id, device, events, acknowledge)
+
+    def link_changed(self, device: str, state: LinkState, detail: str, at: int) -> None:
+        """A device's link came up or went down."""
+        self._alerts, changes = on_link(self._profile, self._alerts, self.id, device, state, detail, at)
+        self._tell(changes)
+        self._hub.link_changed(self.id, device, state, detail, at)
+        self._journal.record_link(self.id, device, state, detail, at)
+
+    def tick(self) -> None:
+        """A second has passed."""
+        now, at = self._clock.monotonic(), self._clock.now_ns()
+        self._alerts, changes = on_tick(self._profile, self._alerts, self.id, now, at)
+        self._tell(changes)
+
+    def _tell(self, changes: list[AlertEvent]) -> None:
+        if not changes:
+            return
+        self._hub.alerts_changed(changes)
+        self._journal.record_alerts(changes)
+        for change in changes:
+            if change.state is AlertState.ON:
+                log.warning("%s: %s alert: %s", self.id, change.priority.value, change.text)
+            else:
+                log.info("%s: %s alert off: %s", self.id, change.priority.value, change.text)
+
+
+class Station:
+    """Beds, devices, journal and page, from one configuration."""
+
+    def __init__(
+        self,
+        config: StationConfig,
+        clock: Clock,
+        *,
+        data_dir: Path,
+        port: int | None = None,
+        addresses: Addresses | None = None,
+    ) -> None:
+        """Raises `ConfigError` where the broker's password is not to be had."""
+        self._clock = clock
+        self._profile = config.alerts.profile()
+        self.rings = Rings()
+        self.hub = LiveHub([_view(bed) for bed in config.beds], clock, config.site)
+        self.journal = Journal(data_dir)
+        self.page = PageServer(create_app(self.hub), config.web.host, config.web.port if port is None else port)
+        self._mqtt = config.mqtt.settings()
+        self._beds = [Bed(bed, self._profile, self.rings, self.hub, self.journal, clock) for bed in config.beds]
+        self.devices = [
+            self._device(config, bed, device, listener, addresses or {})
+            for bed, listener in zip(config.beds, self._beds, strict=True)
+            for device in bed.devices
+        ]
+
+    def _device(
+        self, config: StationConfig, bed: BedConfig, device: DeviceConfig, listener: Bed, addresses: Addresses
+    ) -> Device:
+        driver = registry.find(device.driver)
+        transport = make_transport(
+            addresses.get((bed.id, device.id)) or device.address(bed.id),
+            driver,
+            self._clock,
+            line=device.serial_line(driver),
+            identifier=f"{config.mqtt.client_id}-{config.site}-{bed.id}-{device.id}",
+            mqtt=self._mqtt,
+        )
+        codec = driver.make_codec(driver.options.model_validate(device.options))
+        return Device(
+            device.id,
+            driver,
+            codec,
+            transport,
+            listener,
+            self._clock,
+            vitals=device.vitals,
+            silent_after=device.silent_after,
+            label=f"{bed.id}/{device.id}",
+        )
+
+    def open(self) -> None:
+        """Take the page's address and the journal.
+
+        Raises `PortInUse`, `StationRunning` or `JournalUnusable`; nothing is left open then.
+        """
+        self.page.bind()
+        try:
+            self.journal.open()
+        except BaseException:
+            self.page.close()
+            raise
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Serve everything until `stop` is set, then commit and close. `open` comes first."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(device.run(), name=f"device {device.name}") for device in self.devices]
+                tasks += [group.create_task(self._tick(), name="tick"), group.create_task(self._serve_page())]
+                await stop.wait()
+                self.hub.close()
+                await self.page.stop()
+                for task in tasks:
+                    task.cancel()
+        finally:
+            self.hub.close()
+            await self.journal.close()
+
+    async def _tick(self) -> None:
+        while True:
+            await self._clock.sleep(TICK)
+            for bed in self._beds:
+                bed.tick()
+
+    async def _serve_page(self) -> None:
+        # A page that fails must not end the recording: it is started again.
+        while not self.hub.closed:
+            try:
+                await self.page.serve()
+            except Exception:
+                log.exception("the page's server failed; starting it again")
+                await self._clock.sleep(PAGE_RETRY)
+
+
+def _view(bed: BedConfig) -> BedView:
+    devices = []
+    for device in bed.devices:
+        driver = registry.find(device.driver)
+        devices.append(DeviceView(device.id, driver.title, device.vitals_given(driver)))
+    return BedView(bed.id, bed.title, tuple(devices))

@@ -1,0 +1,1 @@
+"""What is kept: the journal that the station writes, and the history that everyone else reads."""

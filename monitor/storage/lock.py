@@ -1,0 +1,40 @@
+"""One station per data folder, held by a lock that the operating system drops when the station dies."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from pathlib import Path
+
+from drivers.errors import StationRunning
+
+
+class StationLock:
+    """An exclusive lock on `<data_dir>/station.lock`, which also names its holder's process id."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._path = data_dir / "station.lock"
+        self._file: int | None = None
+
+    def take(self) -> None:
+        """Take the lock, or raise StationRunning (naming the holder) or OSError (the file cannot be opened)."""
+        file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.read(file, 32).decode(errors="replace").strip() or "unknown"
+            os.close(file)
+            raise StationRunning(f"a station is already running on {self._path.parent} (process {holder})") from None
+        # The number only serves the message above: a full disk must not keep a station from starting.
+        with contextlib.suppress(OSError):
+            os.ftruncate(file, 0)
+            os.pwrite(file, f"{os.getpid()}\n".encode(), 0)
+        self._file = file
+
+    def release(self) -> None:
+        """Give the lock back; harmless when it is not held."""
+        # The file stays: removing it would let two stations lock two files of the same name.
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None

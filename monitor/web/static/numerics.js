@@ -1,0 +1,115 @@
+// What a tile shows of a bed's vitals: pure functions from a snapshot's vitals to texts.
+
+const NONE = "--";
+
+/** Minutes and seconds, as a cuff pressure's age is read: 2:05. */
+export function minutes(seconds) {
+  const whole = Math.max(0, Math.floor(seconds));
+  return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
+}
+
+/** A duration in words: 12 s, 4 min, 3 h. */
+export function duration(seconds) {
+  const whole = Math.max(0, Math.floor(seconds));
+  if (whole < 120) return `${whole} s`;
+  return whole < 7200 ? `${Math.floor(whole / 60)} min` : `${Math.floor(whole / 3600)} h`;
+}
+
+function number(vital) {
+  return vital === undefined || vital.value === null ? NONE : vital.value.toFixed(vital.decimals);
+}
+
+function note(vital) {
+  switch (vital.state) {
+    case "missing":
+      return "no reading yet";
+    case "invalid":
+      return vital.reason;
+    case "old":
+      return `no reading for ${duration(vital.age_s)}`;
+    case "stale":
+      return `no reading for ${duration(Math.max(1, vital.age_s))}`;
+    default:
+      return vital.validity === "questionable" ? vital.reason : "";
+  }
+}
+
+function single(key, vital) {
+  return {
+    key,
+    keys: [key],
+    label: vital.label,
+    unit: vital.unit,
+    colour: vital.colour,
+    state: vital.state,
+    doubtful: vital.state === "fresh" && vital.validity === "questionable",
+    value: number(vital),
+    extra: "",
+    age: "",
+    note: note(vital),
+  };
+}
+
+function pressure(group, label, vitals) {
+  const keys = [`${group}_sys`, `${group}_dia`, `${group}_mean`].filter((key) => vitals[key]);
+  if (keys.length === 0) return null;
+  const [sys, dia, mean] = ["sys", "dia", "mean"].map((part) => vitals[`${group}_${part}`]);
+  const lead = keys.map((key) => vitals[key]).find((vital) => vital.value !== null) ?? vitals[keys[0]];
+  const provisional = lead.cause.split(",").includes("provisional");
+  const shown = { ...single(group, lead), keys, label, provisional };
+  const known = [sys, dia, mean].some((vital) => vital && vital.value !== null);
+  shown.value = known ? `${number(sys)}/${number(dia)}` : NONE;
+  shown.extra = known && mean && mean.value !== null ? `(${number(mean)})` : "";
+  if (lead.episodic && lead.age_s !== null) {
+    shown.age = `${minutes(lead.age_s)} ago`;
+    if (lead.state === "old") shown.note = "too old to show";
+    if (lead.state === "stale") shown.note = lead.validity === "questionable" ? lead.reason : "not recent";
+  }
+  return shown;
+}
+
+function has(vital) {
+  return vital !== undefined && vital.value !== null;
+}
+
+/**
+ * The numerics of a bed: those to be read from across the room, and the smaller ones.
+ *
+ * An oximeter's pulse stands in for the heart rate only where no ECG gives one; otherwise it is a small numeric.
+ */
+export function numerics(vitals) {
+  const { heart_rate: ecg, pulse_rate: pulse, spo2 } = vitals;
+  const big = [];
+  const small = [];
+  const ecgLeads = has(ecg) || (ecg && !has(pulse) && (ecg.state !== "missing" || !pulse || pulse.state === "missing"));
+  if (ecg) (ecgLeads ? big : small).push(single("heart_rate", ecg));
+  if (pulse) (ecgLeads ? small : big).push(single("pulse_rate", pulse));
+  if (spo2) big.push(single("spo2", spo2));
+  const cuff = pressure("nibp", "NIBP", vitals);
+  if (cuff) big.push(cuff);
+  for (const key of ["resp_rate", "etco2"]) if (vitals[key]) small.push(single(key, vitals[key]));
+  const arterial = pressure("abp", "ABP", vitals);
+  if (arterial) small.push(arterial);
+  for (const key of ["temp", "perfusion_index"]) if (vitals[key]) small.push(single(key, vitals[key]));
+  return { big, small: small.filter((it) => it.state !== "missing") };
+}
+
+/** A device's link, in words. */
+export function deviceText(device) {
+  switch (device.state) {
+    case "receiving":
+      return "receiving";
+    case "silent":
+      return `silent for ${duration(device.quiet_s ?? device.for_s)}`;
+    case "undecodable":
+      return "cannot decode what it sends";
+    case "lost":
+      return "lost, reconnecting";
+    case "refused":
+      return `needs a person: ${device.detail}`;
+    case "ended":
+      return "recording ended";
+    default:
+      return "connecting";
+  }
+}

@@ -1,0 +1,201 @@
+import asyncio
+import itertools
+
+import pytest
+
+from drivers.clock import NS, SystemClock
+from drivers.events import Cause, LinkState, Reading, Validity, measured, missing
+from monitor.alerts.conditions import AlertEvent, AlertState, Kind, Priority
+from monitor.live import BedView, DeviceView, LiveHub
+
+CUFF = ("nibp_sys", "nibp_dia", "nibp_mean")
+BED = BedView(
+    "chair-1",
+    "Chair 1",
+    (DeviceView("oximeter", "Nonin", ("spo2", "pulse_rate")), DeviceView("cuff", "GE Dinamap", (*CUFF, "pulse_rate"))),
+)
+
+
+@pytest.fixture
+def hub(clock):
+    return LiveHub([BED, BedView("chair-2", "Chair 2", ())], clock, "clinic")
+
+
+def give(hub, clock, device="oximeter", *, ago=0.0, **values):
+    now = clock.now_ns()
+    hub.receive("chair-1", device, [measured(key, value, now - int(ago * NS), now) for key, value in values.items()])
+
+
+def shown(hub, vital="spo2"):
+    return hub.snapshot()["beds"][0]["vitals"][vital]
+
+
+def alert(rule, priority, at, state=AlertState.ON, bed="chair-1", text="SpO₂ 86 < 90"):
+    return AlertEvent(bed, rule, Kind.PHYSIOLOGICAL, priority, state, at, text, "spo2")
+
+
+def test_expected_vitals_are_missing_until_they_come_and_all_of_the_snapshot_is_json(hub):
+    snapshot = hub.snapshot()
+    assert snapshot["station"] == "clinic"
+    assert [bed["label"] for bed in snapshot["beds"]] == ["Chair 1", "Chair 2"]
+    assert set(snapshot["beds"][0]["vitals"]) == {"spo2", "pulse_rate", *CUFF}
+    assert shown(hub)["state"] == "missing"
+    assert shown(hub)["value"] is None
+    assert snapshot["beds"][1]["vitals"] == {}
+
+
+async def test_a_continuous_vital_dims_after_five_seconds_and_is_withheld_after_ten(hub, clock):
+    give(hub, clock, spo2=97)
+    seen = []
+    for _ in range(12):
+        seen.append((shown(hub)["state"], shown(hub)["value"]))
+        await clock.advance(1)
+    assert seen == [("fresh", 97)] * 5 + [("stale", 97)] * 5 + [("old", None)] * 2
+    assert shown(hub)["age_s"] == 12
+    give(hub, clock, spo2=96)
+    assert (shown(hub)["state"], shown(hub)["value"]) == ("fresh", 96)
+
+
+async def test_a_cuff_pressure_shows_its_age_and_dims_and_goes_by_minutes(hub, clock):
+    give(hub, clock, "cuff", nibp_sys=121, nibp_dia=75, nibp_mean=92)
+    await clock.advance(449)
+    assert (shown(hub, "nibp_sys")["state"], shown(hub, "nibp_sys")["age_s"]) == ("fresh", 449)
+    await clock.advance(1)
+    assert (shown(hub, "nibp_sys")["state"], shown(hub, "nibp_sys")["value"]) == ("stale", 121)
+    await clock.advance(450)
+    assert (shown(hub, "nibp_dia")["state"], shown(hub, "nibp_dia")["value"]) == ("old", None)
+
+
+async def test_invalid_is_withheld_at_once_with_its_reason(hub, clock):
+    give(hub, clock, spo2=97)
+    hub.receive("chair-1", "oximeter", [missing("spo2", clock.now_ns(), clock.now_ns(), Cause.SENSOR_OFF)])
+    assert shown(hub)["state"] == "invalid"
+    assert shown(hub)["value"] is None
+    assert (shown(hub)["cause"], shown(hub)["reason"]) == ("sensor_off", "sensor off")
+    await clock.advance(11)
+    assert shown(hub)["state"] == "old"
+
+
+def test_a_questionable_value_is_shown_with_its_doubts(hub, clock):
+    now = clock.now_ns()
+    hub.receive("chair-1", "oximeter", [measured("spo2", 93, now, now, (Cause.ARTIFACT, Cause.LOW_PERFUSION))])
+    assert (shown(hub)["state"], shown(hub)["value"], shown(hub)["validity"]) == ("fresh", 93, "questionable")
+    assert shown(hub)["reason"] == "motion, low perfusion"
+
+
+@pytest.mark.parametrize("state", [LinkState.SILENT, LinkState.LOST, LinkState.REFUSED, LinkState.UNDECODABLE])
+async def test_a_value_of_a_device_that_is_gone_is_not_live(hub, clock, state):
+    hub.link_changed("chair-1", "oximeter", LinkState.RECEIVING, "", clock.now_ns())
+    give(hub, clock, spo2=97)
+    await clock.advance(1)
+    hub.link_changed("chair-1", "oximeter", state, "why", clock.now_ns())
+    assert shown(hub)["state"] == "stale"
+    await clock.advance(3)
+    device = hub.snapshot()["beds"][0]["devices"][0]
+    assert (device["state"], device["detail"], device["for_s"], device["quiet_s"]) == (state.value, "why", 3, 4)
+
+
+def test_a_systolic_alone_is_provisional_and_not_read_with_the_pressure_before(hub, clock):
+    give(hub, clock, "cuff", ago=200, nibp_sys=121, nibp_dia=75, nibp_mean=92)
+    now = clock.now_ns()
+    hub.receive("chair-1", "cuff", [Reading("nibp_sys", 128, Validity.QUESTIONABLE, now, now, Cause.PROVISIONAL)])
+    assert (shown(hub, "nibp_sys")["value"], shown(hub, "nibp_sys")["cause"]) == (128, "provisional")
+    assert shown(hub, "nibp_dia")["value"] is None
+    assert shown(hub, "nibp_mean")["value"] is None
+    give(hub, clock, "cuff", nibp_sys=127, nibp_dia=78, nibp_mean=95)
+    assert [shown(hub, key)["value"] for key in CUFF] == [127, 78, 95]
+
+
+def test_parts_of_two_measurements_are_never_shown_as_one(hub, clock):
+    give(hub, clock, "cuff", ago=200, nibp_sys=121, nibp_dia=75, nibp_mean=92)
+    give(hub, clock, "cuff", ago=10, nibp_sys=99, nibp_dia=60)
+    assert [shown(hub, key)["value"] for key in CUFF] == [99, 60, None]
+
+
+async def test_of_two_sources_the_one_that_can_be_shown_is_and_the_first_where_both_can(hub, clock):
+    give(hub, clock, "cuff", pulse_rate=71)
+    give(hub, clock, pulse_rate=70)
+    assert (shown(hub, "pulse_rate")["value"], shown(hub, "pulse_rate")["device"]) == (70, "oximeter")
+    hub.receive("chair-1", "oximeter", [missing("pulse_rate", clock.now_ns(), clock.now_ns(), Cause.SENSOR_OFF)])
+    assert (shown(hub, "pulse_rate")["value"], shown(hub, "pulse_rate")["device"]) == (71, "cuff")
+    await clock.advance(6)
+    give(hub, clock, pulse_rate=69)
+    assert shown(hub, "pulse_rate")["value"] == 69
+
+
+@pytest.mark.parametrize("seconds", [3600, -3600])
+async def test_a_jump_of_the_wall_clock_makes_nothing_old_and_nothing_young(hub, clock, seconds):
+    give(hub, clock, spo2=97)
+    await clock.advance(2)
+    clock.jump(seconds)
+    assert (shown(hub)["state"], shown(hub)["age_s"]) == ("fresh", 2)
+    await clock.advance(9)
+    assert shown(hub)["state"] == "old"
+    give(hub, clock, spo2=95)
+    assert (shown(hub)["value"], shown(hub)["age_s"]) == (95, 0)
+
+
+def test_what_was_held_back_on_its_way_is_not_young_and_does_not_replace_a_younger(hub, clock):
+    give(hub, clock, ago=60, spo2=80)
+    assert (shown(hub)["state"], shown(hub)["value"]) == ("old", None)
+    give(hub, clock, spo2=97)
+    give(hub, clock, ago=30, spo2=81)
+    assert shown(hub)["value"] == 97
+
+
+def test_alerts_stand_most_urgent_first_then_newest_until_they_are_off(hub):
+    hub.alerts_changed(
+        [
+            alert("a", Priority.LOW, 40),
+            alert("b", Priority.HIGH, 10),
+            alert("c", Priority.MEDIUM, 20),
+            alert("d", Priority.HIGH, 30),
+            alert("e", Priority.HIGH, 30, bed="chair-2"),
+        ]
+    )
+    assert [it["rule"] for it in hub.snapshot()["beds"][0]["alerts"]] == ["d", "b", "c", "a"]
+    hub.alerts_changed([alert("b", Priority.HIGH, 50, text="SpO₂ 85 < 90")])
+    again = hub.snapshot()["beds"][0]["alerts"][1]
+    assert (again["rule"], again["text"], again["since"]) == ("b", "SpO₂ 85 < 90", "1970-01-01T00:00:00.000000Z")
+    hub.alerts_changed([alert(rule, Priority.LOW, 60, AlertState.OFF) for rule in "abcdx"])
+    assert [len(bed["alerts"]) for bed in hub.snapshot()["beds"]] == [0, 1]
+
+
+def test_listeners_hear_what_is_received_until_they_are_removed(hub, clock):
+    heard = []
+
+    def listener(bed, device, events):
+        heard.append((bed, device, len(events)))
+
+    hub.add_listener(listener)
+    give(hub, clock, spo2=97, pulse_rate=60)
+    hub.remove_listener(listener)
+    hub.remove_listener(listener)
+    give(hub, clock, spo2=97)
+    assert heard == [("chair-1", "oximeter", 2)]
+
+
+async def test_changes_come_at_once_then_at_most_four_a_second_and_at_least_one():
+    clock = SystemClock()
+    hub = LiveHub([BED], clock)
+    times = {}
+
+    async def watch():
+        async for number in hub.changes():
+            times[number] = clock.monotonic()
+
+    watching = asyncio.create_task(watch())
+    start = clock.monotonic()
+    await asyncio.sleep(0)
+    while clock.monotonic() < start + 1:
+        give(hub, clock, spo2=97)
+        await asyncio.sleep(0.01)
+    busy = len(times)
+    await asyncio.sleep(2.6)
+    hub.close()
+    await asyncio.wait_for(watching, 0.2)
+    assert 4 <= busy <= 5
+    gaps = [after - before for before, after in itertools.pairwise(list(times.values())[1:])]
+    assert min(gaps) > 0.2
+    assert max(gaps) < 1.2
+    assert [number async for number in hub.changes()] == []

@@ -1,0 +1,17 @@
+"""Programs that some tests need beside Python: a browser, a broker."""
+
+import os
+import shutil
+
+import pytest
+
+
+def require(program: str) -> str:
+    """The program's path; skips the test where it is missing, or fails it where REQUIRE_SERVICES=1 says so."""
+    path = shutil.which(program)
+    if path is None:
+        reason = f"{program} is not installed"
+        if os.environ.get("REQUIRE_SERVICES") == "1":
+            pytest.fail(f"{reason}, and REQUIRE_SERVICES=1 asks for it")
+        pytest.skip(reason)
+    return path
