@@ -19,7 +19,7 @@ from drivers.events import Event, Validity
 class NoOptions(BaseModel):
     """The options of a driver that has none; the base of those that have."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 @dataclass(slots=True)
@@ -92,6 +92,7 @@ class Driver:
 
     name: str
     title: str
+    """What people at the page call such a device, in a few words."""
     devices: tuple[str, ...]
     """Makers and models known to speak it."""
     make_codec: Callable[..., Codec]

@@ -11,11 +11,13 @@ import random
 from collections.abc import Collection
 from typing import Protocol
 
-from drivers.clock import Clock
+from drivers.clock import NS, Clock
+from drivers.clock_lag import ClockLag
 from drivers.codec import Codec, Driver
 from drivers.errors import PersonNeeded, TransientError
-from drivers.events import Event, LinkState, Reading
+from drivers.events import DeviceStatus, Event, LinkState, Reading
 from drivers.transports.base import Acknowledge, Transport
+from drivers.vitals import VITALS
 
 log = logging.getLogger(__name__)
 
@@ -84,6 +86,7 @@ class Device:
         self._last_byte = 0.0
         self._last_frame = 0.0
         self._stamps: dict[str, int] = {}
+        self._lag = ClockLag()
         self._broken = False
 
     async def run(self) -> None:
@@ -150,25 +153,42 @@ class Device:
         if events and self._ignored:
             events = [event for event in events if type(event) is not Reading or event.vital not in self._ignored]
         if events:
-            self._keep_apart(events, now)
+            self._set_right(events, now)
             self._listener.receive(self.name, events, acknowledge)
         elif acknowledge:
             acknowledge()
 
-    def _keep_apart(self, events: list[Event], now: int) -> None:
-        """Give readings of one vital that came in one piece stamps a nanosecond apart.
+    def _set_right(self, events: list[Event], now: int) -> None:
+        """See to it that no two readings of a vital have one stamp, and that none is stamped by a wrong clock.
 
         A reading is stored under its vital and time. A burst after a stall brings several of one vital at once; with
-        one stamp for all, only the first would be kept.
+        one stamp for all, only the first would be kept: they are put a nanosecond apart.
         """
         stamps = self._stamps
         for index, event in enumerate(events):
-            if type(event) is Reading and event.observed_at == now:
+            if type(event) is not Reading:
+                continue
+            if event.observed_at == now:
                 last = stamps.get(event.vital, 0)
                 stamp = last + 1 if now <= last < now + _SAME_MOMENT_NS else now
                 stamps[event.vital] = stamp
                 if stamp != now:
                     events[index] = event._replace(observed_at=stamp)
+            else:
+                self._believe(event, now, events)
+                if self._lag.behind:
+                    events[index] = event._replace(observed_at=min(now, event.observed_at + int(self._lag.behind * NS)))
+
+    def _believe(self, reading: Reading, now: int, events: list[Event]) -> None:
+        """Judge the device's clock by a reading that carries its time; a change is told as a device status."""
+        if VITALS[reading.vital].episodic:
+            return
+        if self._lag.observe((now - reading.observed_at) / NS, self._clock.monotonic()):
+            behind = self._lag.behind
+            text = (
+                f"the device's clock is {behind:.0f} s behind: its times are corrected" if behind else "clock is right"
+            )
+            events.append(DeviceStatus("clock_behind", bool(behind), text, now))
 
     async def _tend(self) -> None:
         """Send what is due and notice silence, as long as the device lives."""

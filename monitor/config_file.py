@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from monitor.config import SIMULATED, BedConfig, DeviceConfig, StationConfig
 
 Path_ = tuple[str | int, ...]
 Fault = tuple[Path_, str]
+"""Where, as the keys and positions that lead there, and what."""
 
 _AMBIGUOUS = re.compile(r"(?i:y|n|yes|no|on|off)|[-+]?\d+(:[0-5]?\d)+")
 
@@ -37,8 +38,11 @@ def default_path() -> Path:
     return installed if installed.exists() else Path(__file__).parents[1] / "config.yaml"
 
 
-def load(path: Path) -> StationConfig:
-    """Read and check a configuration. Raises `ConfigError` with every fault as `FILE:LINE: path: text`."""
+def load(path: Path, *more: Callable[[StationConfig], Iterable[Fault]]) -> StationConfig:
+    """Read and check a configuration. Raises `ConfigError` with every fault as `FILE:LINE: path: text`.
+
+    `more` are checks of those who know more than this floor: of the command line, which knows the scenarios.
+    """
     try:
         tree = YAML(typ="rt", pure=True)
         tree.preserve_quotes = True
@@ -61,7 +65,8 @@ def load(path: Path) -> StationConfig:
     except ValidationError as error:
         faults += _faults(error)
     else:
-        faults += _cross_check(config)
+        for check in (_cross_check, *more):
+            faults += check(config)
     known = {where for where, _ in faults}
     faults += [fault for fault in _ambiguous_words(document, ()) if fault[0] not in known]
     if faults or config is None:

@@ -6,16 +6,16 @@ clock, from the moment of receipt on; a value that is too old to be shown is not
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from drivers.clock import NS, Clock, iso
-from drivers.events import Cause, Event, LinkState, Reading, Validity
+from drivers.events import Cause, DeviceAlarm, DeviceStatus, Event, LinkState, Reading, Validity
 from drivers.vitals import VITALS, Vital
 from monitor.alerts.conditions import URGENCY, AlertEvent, AlertState
+from monitor.pulse import Pulse
 
 STALE_AFTER, OLD_AFTER = 5.0, 10.0
 """Seconds without a reading after which a continuous vital dims, and after which it is no longer shown."""
@@ -23,8 +23,6 @@ CUFF_STALE_AFTER, CUFF_OLD_AFTER = 450.0, 900.0
 """The same for a cuff pressure: one and a half, and three, of the usual five-minute intervals."""
 ONE_MEASUREMENT = 60.0
 """Seconds within which systolic, diastolic and mean belong to the same measurement."""
-FASTEST, SLOWEST = 0.25, 1.0
-"""Seconds between two messages to a page: at least, when much changes; at most, when nothing does."""
 
 REASONS: dict[str, str] = {
     Cause.SENSOR_OFF: "sensor off",
@@ -40,9 +38,6 @@ REASONS: dict[str, str] = {
 """Causes as people say them."""
 
 _LINK_DOWN = {LinkState.SILENT, LinkState.UNDECODABLE, LinkState.LOST, LinkState.REFUSED, LinkState.ENDED}
-_RANK = {"fresh": 0, "stale": 1, "invalid": 2, "old": 3}
-# A pressure is read as one, so its parts are always taken from the same device.
-_GROUP = {key: key.rsplit("_", 1)[0] if key.startswith(("nibp_", "abp_")) else key for key in VITALS}
 
 Listener = Callable[[str, str, Sequence[Event]], None]
 """Called with the bed, the device and the events that it gave."""
@@ -68,6 +63,7 @@ class BedView:
 
 class _Held(NamedTuple):
     reading: Reading
+    device: _Device
     moment: float
     """When it was measured, on the monotonic clock."""
 
@@ -83,13 +79,24 @@ class _Device:
     """The same on the monotonic clock, for counting."""
     received: float | None = None
     """When it last gave anything, on the monotonic clock."""
-    latest: dict[str, _Held] = field(default_factory=dict)
+    notices: dict[tuple[type, str], str] = field(default_factory=dict)
+    """What the device says of itself and of its own alarms now, as text for people."""
+
+    def tell(self, event: DeviceStatus | DeviceAlarm) -> None:
+        """Take what the device says of itself: it stands until the device takes it back."""
+        key = (type(event), event.code)
+        if event.active:
+            self.notices[key] = event.text
+        else:
+            self.notices.pop(key, None)
 
 
 @dataclass(slots=True)
 class _Bed:
     view: BedView
     devices: dict[str, _Device]
+    latest: dict[str, _Held] = field(default_factory=dict)
+    """By vital: a bed has each vital from one device, the configuration sees to that."""
     alerts: dict[str, AlertEvent] = field(default_factory=dict)
 
 
@@ -105,21 +112,23 @@ class LiveHub:
             for bed in beds
         }
         self._listeners: list[Listener] = []
-        self._pulse = _Pulse()
+        self._pulse = Pulse()
 
     def receive(self, bed: str, device: str, events: Sequence[Event]) -> None:
         """Take what a device of a bed gave."""
         moment = self._clock.monotonic()
         giver = self._beds[bed].devices[device]
         giver.received = moment
-        latest = giver.latest
+        latest = self._beds[bed].latest
         for event in events:
-            if type(event) is Reading:
+            if isinstance(event, DeviceStatus | DeviceAlarm):
+                giver.tell(event)
+            elif type(event) is Reading:
                 # A message that was held back on its way is as old as what it tells, not as young as its coming.
                 measured = moment - max(0, event.received_at - event.observed_at) / NS
                 held = latest.get(event.vital)
                 if held is None or measured >= held.moment:
-                    latest[event.vital] = _Held(event, measured)
+                    latest[event.vital] = _Held(event, giver, measured)
         for listener in self._listeners:
             listener(bed, device, events)
         self._pulse.changed()
@@ -185,6 +194,7 @@ class LiveHub:
                             "title": device.view.title,
                             "state": device.state.value,
                             "detail": device.detail,
+                            "notices": list(device.notices.values()),
                             "since": iso(device.since),
                             "for_s": round(moment - device.moment, 1),
                             "quiet_s": None if device.received is None else round(moment - device.received, 1),
@@ -209,92 +219,12 @@ class LiveHub:
         }
 
 
-class _Pulse:
-    """One beat for all streams: soon after a change, never faster than FASTEST, never slower than SLOWEST."""
-
-    def __init__(self) -> None:
-        self.closed = False
-        self._streams = 0
-        self._number = 0
-        self._last = 0.0
-        self._next: asyncio.Future[None] | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        self._soon = False
-
-    def changed(self) -> None:
-        """Something is worth telling; almost free when that is known already, or when nobody looks."""
-        if self._streams and not self._soon:
-            self._soon = True
-            self._schedule(self._last + FASTEST)
-
-    def close(self) -> None:
-        self.closed = True
-        self._stop()
-        if self._next is not None and not self._next.done():
-            self._next.set_result(None)
-
-    async def beats(self) -> AsyncIterator[int]:
-        if self.closed:
-            return
-        self._number += 1
-        self._streams += 1
-        if self._timer is None:
-            self._last = asyncio.get_running_loop().time()
-            self._schedule(self._last + SLOWEST)
-        try:
-            yield self._number
-            while not self.closed:
-                if self._next is None or self._next.done():
-                    self._next = asyncio.get_running_loop().create_future()
-                await asyncio.wait((self._next,))
-                if not self.closed:
-                    yield self._number
-        finally:
-            self._streams -= 1
-            if not self._streams:
-                self._stop()
-
-    def _beat(self) -> None:
-        self._number += 1
-        self._soon = False
-        self._last = asyncio.get_running_loop().time()
-        self._schedule(self._last + SLOWEST)
-        if self._next is not None and not self._next.done():
-            self._next.set_result(None)
-
-    def _schedule(self, when: float) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = asyncio.get_running_loop().call_at(when, self._beat)
-
-    def _stop(self) -> None:
-        self._soon = False
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
-
 def _vitals(bed: _Bed, moment: float) -> dict[str, dict[str, Any]]:
-    # Each vital that a device of the bed can give or has given, from the device whose value is the best to show.
-    expected = {key for device in bed.devices.values() for key in (*device.view.vitals, *device.latest)}
-    sources: dict[str, _Device] = {}
-    for device in bed.devices.values():
-        for key in device.latest:
-            best = sources.get(_GROUP[key])
-            if best is None or _worth(device, _GROUP[key], moment) < _worth(best, _GROUP[key], moment):
-                sources[_GROUP[key]] = device
-    return {key: _shown(vital, sources.get(_GROUP[key]), moment) for key, vital in VITALS.items() if key in expected}
+    expected = {key for device in bed.devices.values() for key in device.view.vitals} | set(bed.latest)
+    return {key: _shown(vital, bed, moment) for key, vital in VITALS.items() if key in expected}
 
 
-def _worth(device: _Device, group: str, moment: float) -> tuple[float, float]:
-    """Less is better: the newest cuff pressure; else the best state, and the device configured first where equal."""
-    held = {key: held for key, held in device.latest.items() if _GROUP[key] == group}
-    newest = max((it.moment for it in held.values()), default=float("-inf"))
-    state = min((_RANK[_state(device, VITALS[key], it, moment)] for key, it in held.items()), default=len(_RANK))
-    return (-newest, 0) if group == "nibp" else (0, state)
-
-
-def _shown(vital: Vital, device: _Device | None, moment: float) -> dict[str, Any]:
+def _shown(vital: Vital, bed: _Bed, moment: float) -> dict[str, Any]:
     shown: dict[str, Any] = {
         "label": vital.label,
         "unit": vital.unit_label,
@@ -310,11 +240,11 @@ def _shown(vital: Vital, device: _Device | None, moment: float) -> dict[str, Any
         "age_s": None,
         "device": None,
     }
-    held = device.latest.get(vital.key) if device is not None else None
-    if device is None or held is None:
+    held = bed.latest.get(vital.key)
+    if held is None:
         return shown
     reading = held.reading
-    state = "old" if _of_an_earlier_measurement(vital, device, held) else _state(device, vital, held, moment)
+    state = "old" if _of_an_earlier_measurement(vital, bed, held) else _state(vital, held, moment)
     return shown | {
         "state": state,
         "value": reading.value if state in {"fresh", "stale"} else None,
@@ -323,25 +253,25 @@ def _shown(vital: Vital, device: _Device | None, moment: float) -> dict[str, Any
         "reason": ", ".join(REASONS.get(it, it.replace("_", " ")) for it in reading.cause.split(",") if it),
         "observed_at": iso(reading.observed_at),
         "age_s": round(moment - held.moment, 1),
-        "device": device.view.id,
+        "device": held.device.view.id,
     }
 
 
-def _state(device: _Device, vital: Vital, held: _Held, moment: float) -> str:
+def _state(vital: Vital, held: _Held, moment: float) -> str:
     age = moment - held.moment
     stale_after, old_after = (CUFF_STALE_AFTER, CUFF_OLD_AFTER) if vital.episodic else (STALE_AFTER, OLD_AFTER)
     if age >= old_after:
         return "old"
     if held.reading.validity is Validity.INVALID:
         return "invalid"
-    return "stale" if age >= stale_after or device.state in _LINK_DOWN else "fresh"
+    return "stale" if age >= stale_after or held.device.state in _LINK_DOWN else "fresh"
 
 
-def _of_an_earlier_measurement(vital: Vital, device: _Device, held: _Held) -> bool:
+def _of_an_earlier_measurement(vital: Vital, bed: _Bed, held: _Held) -> bool:
     """Whether a newer cuff measurement has begun to come, so that this part must not be read together with it."""
     if not vital.episodic:
         return False
-    parts = [it for key, it in device.latest.items() if _GROUP[key] == _GROUP[vital.key]]
+    parts = [it for key, it in bed.latest.items() if VITALS[key].episodic]
     newest = max(parts, key=lambda it: it.moment)
     apart = 0.0 if Cause.PROVISIONAL in newest.reading.cause.split(",") else ONE_MEASUREMENT
     return newest.moment - held.moment > apart

@@ -297,12 +297,12 @@ _MANUAL = "GE manual 2010566, field by field as quoted in a published driver; ch
 
 DRIVER = Driver(
     name="dinamap",
-    title="GE Dinamap host communication",
+    title="GE Dinamap",
     devices=("GE Dinamap Pro", "GE Dinamap ProCare", "GE CARESCAPE V100", "GE Dash 2500"),
     make_codec=Dinamap,
     options=Options,
     vitals=("nibp_sys", "nibp_dia", "nibp_mean", "spo2", "pulse_rate", "temp"),
-    transports=("serial", "tcp"),
+    transports=("serial", "tcp", "file"),
     line=SerialLine(baudrate=9600),
     requests=REQUESTS,
     polled=True,

@@ -246,7 +246,7 @@ _GIVES = (
 
 DRIVER = Driver(
     name="ivy450c",
-    title="Ivy 450C, Ansar-B protocol",
+    title="Ivy 450C",
     devices=("Ivy Biomedical 450C",),
     make_codec=Ivy450cCodec,
     options=Ivy450cOptions,

@@ -86,8 +86,10 @@ class Options(NoOptions):
     """How a sender's messages are to be read."""
 
     fields: dict[str, Path | FieldMap] = Field(default_factory=dict)
-    """By vital. Where any are given, no other is read; without, `ALIASES` holds."""
+    """By vital: a path, or a path with scale, offset and unit. Where any are given, no other is read; without, each
+    vital is looked for under its own key and the usual names (hr, SpO2, nibp.sys and so on: `ALIASES`)."""
     time: Path = "time"
+    """Where the message says when its values were measured."""
     nibp_time: Path | None = None
     """When the cuff's determination ended; nibp.time or bp.time where none is configured."""
     validity: Path | None = None
@@ -293,7 +295,7 @@ _OWN = "built by the rule: the format is this project's own"
 
 DRIVER = Driver(
     name="mqtt_json",
-    title="JSON messages over MQTT",
+    title="JSON over MQTT",
     devices=("whatever publishes JSON: gateways, home-made bridges, other programs",),
     make_codec=MqttJson,
     options=Options,

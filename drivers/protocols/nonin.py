@@ -292,7 +292,7 @@ _VALID = Validity.VALID
 
 DRIVER = Driver(
     name="nonin",
-    title="Nonin serial data formats 2, 7, 8 and 13",
+    title="Nonin oximeter",
     devices=("Nonin 9560 (Onyx II)", "Nonin OEM modules that send formats 2, 7 or 8"),
     make_codec=NoninCodec,
     options=NoninOptions,

@@ -4,6 +4,10 @@ QoS 1 with a persistent session: what the station had not acknowledged when it d
 acknowledges by itself as soon as a message has arrived, which would lose what was not yet written; it has no public
 switch for that (its issue 345), so the two calls on its inner paho client are made here and nowhere else, and a test
 holds them.
+
+What a broker has retained is left out: it is the last value that somebody once sent, given out at every new link, and
+where it does not tell its own time it would pass for one of now. A message published while the station is away comes
+by the session all the same, whether it was to be retained or not.
 """
 
 from __future__ import annotations
@@ -14,16 +18,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import aiomqtt
+from aiomqtt.exceptions import MqttConnectError
 
 from drivers.errors import LinkLost, LinkRefused
 from drivers.transports.base import Receiver, Transport
 
 KEEPALIVE = 15
-"""Seconds; a broker that vanished is noticed within one and a half of them."""
+"""Seconds without a sign of life after which the broker is asked for one; without an answer, the link is given up after
+as many again."""
+ANSWER_WITHIN = 5.0
+"""Seconds for the broker's answer to connecting and to subscribing. aiomqtt does not notice one that hangs up before it
+has answered (nor does a port forwarder whose broker is down), so this is how long such an attempt takes."""
 
-_REFUSED = {1, 2, 4, 5, 128, 132, 133, 134, 135}
-"""Connect and subscribe answers that trying again cannot help: version, identifier, credentials, authorisation
-(MQTT 3.1.1 section 3.2.2.3; 128 and above as MQTT 5, whose numbers paho uses for both)."""
+_REFUSED = {132, 133, 134, 135}
+"""Answers to connecting that trying again cannot help: version, identifier, credentials, authorisation (MQTT 3.1.1
+section 3.2.2.3, in the numbers of MQTT 5, which paho uses for both)."""
+_FAILURE = 128
+"""The answer to subscribing that refuses it, and all above (MQTT 3.1.1 section 3.9.3)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,27 +76,34 @@ class MqttTransport(Transport):
     async def run(self, receiver: Receiver) -> None:
         """Connect, subscribe and deliver each message; see `Transport.run`."""
         try:
-            client = self._client()
-            async with client:
-                answers = await client.subscribe(self._topic, qos=1)
-                if any(_code(answer) >= 128 for answer in answers):
-                    raise LinkRefused(f"{self.address}: the broker does not allow this subscription")
+            async with self._client() as client:
+                await self._subscribe(client)
                 receiver.opened()
                 async for message in client.messages:
-                    receiver.received(_bytes(message.payload), _acknowledgement(client, message))
-        except aiomqtt.MqttCodeError as error:
-            if _code(error.rc) in _REFUSED:
-                raise LinkRefused(f"{self.address}: {error}") from error
-            raise LinkLost(f"{self.address}: {error}") from error
-        except ssl.SSLCertVerificationError as error:
-            raise LinkRefused(
-                f"{self.address}: the broker's certificate is not trusted: {error.verify_message}"
-            ) from error
+                    acknowledge = _acknowledgement(client, message.mid, message.qos)
+                    if message.retain:
+                        acknowledge()
+                    else:
+                        receiver.received(_bytes(message.payload), acknowledge)
+        except MqttConnectError as error:
+            kind = LinkRefused if _code(error.rc) in _REFUSED else LinkLost
+            raise kind(f"{self.address}: {error}") from error
         except (aiomqtt.MqttError, OSError) as error:
-            cause = error.__cause__ or error
-            if isinstance(cause, ssl.SSLCertVerificationError):
-                raise LinkRefused(f"{self.address}: the broker's certificate is not trusted") from error
+            # What connecting raised is the context, not the cause, of the error that aiomqtt makes of it.
+            for cause in (error, error.__context__):
+                if isinstance(cause, ssl.SSLCertVerificationError):
+                    raise LinkRefused(
+                        f"{self.address}: the broker's certificate is not trusted: {cause.verify_message}"
+                    ) from error
             raise LinkLost(f"{self.address}: {error}") from error
+
+    async def _subscribe(self, client: aiomqtt.Client) -> None:
+        try:
+            answers = await client.subscribe(self._topic, qos=1)
+        except ValueError as error:
+            raise LinkRefused(f"{self.address}: {self._topic!r} is nothing to subscribe to: {error}") from error
+        if any(_code(answer) >= _FAILURE for answer in answers):
+            raise LinkRefused(f"{self.address}: the broker does not allow this subscription")
 
     def _client(self) -> aiomqtt.Client:
         settings = self._settings
@@ -105,6 +123,7 @@ class MqttTransport(Transport):
             identifier=self._identifier,
             clean_session=False,
             keepalive=KEEPALIVE,
+            timeout=ANSWER_WITHIN,
             tls_context=context,
         )
         client._client.manual_ack_set(True)  # noqa: SLF001 - see the module's docstring
@@ -114,10 +133,11 @@ class MqttTransport(Transport):
         """An MQTT device has no requests: `Transport.send` has refused already."""
 
 
-def _acknowledgement(client: aiomqtt.Client, message: aiomqtt.Message) -> Callable[[], None]:
+def _acknowledgement(client: aiomqtt.Client, mid: int, qos: int) -> Callable[[], None]:
+    # Not of the message: many may wait for their commit, and none need keep its payload until then.
     def acknowledge() -> None:
         # A link that broke in between has forgotten the message; the broker sends it again on the next one.
-        client._client.ack(message.mid, message.qos)  # noqa: SLF001 - see the module's docstring
+        client._client.ack(mid, qos)  # noqa: SLF001 - see the module's docstring
 
     return acknowledge
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import io
+import os
 import termios
 import threading
 from collections.abc import Callable, Collection
@@ -68,7 +69,7 @@ class SerialTransport(Transport):
             reason = _REFUSALS.get(error.errno or 0)
             if reason:
                 raise LinkRefused(f"{self.address}: {reason}") from error
-            raise LinkLost(f"{self.address}: {error.strerror or error}") from error
+            raise LinkLost(f"{self.address}: {os.strerror(error.errno) if error.errno else error}") from error
         except (ValueError, termios.error) as error:
             raise LinkRefused(f"{self.address}: {_WRONG_LINE}: {error}") from error
         except OSError as error:

@@ -29,11 +29,15 @@ def markdown_table() -> str:
     rows = ["| driver | devices | over | vitals | confidence | asks |", "|---|---|---|---|---|---|"]
     rows += [
         f"| `{driver.name}` | {'; '.join(driver.devices)} | {', '.join(driver.transports)} "
-        f"| {', '.join((*driver.vitals, *driver.waveforms))} | {driver.confidence} "
+        f"| {', '.join(driver.vitals)}{_waves(driver)} | {driver.confidence} "
         f"| {'; '.join(driver.requests.values()) or 'nothing, it only listens'} |"
         for driver in drivers().values()
     ]
     return "\n".join(rows)
+
+
+def _waves(driver: Driver) -> str:
+    return f"; waves {', '.join(driver.waveforms)}" if driver.waveforms else ""
 
 
 def _described(driver: Driver) -> dict[str, Any]:
@@ -45,7 +49,7 @@ def _described(driver: Driver) -> dict[str, Any]:
         "vitals": list(driver.vitals),
         "waveforms": list(driver.waveforms),
         "options": {
-            name: {"default": option.default, "about": option.description or ""}
+            name: {"default": option.get_default(call_default_factory=True), "about": option.description or ""}
             for name, option in driver.options.model_fields.items()
         },
         "line": {name: getattr(driver.line, name) for name in driver.line.__slots__},
@@ -65,7 +69,8 @@ def _text(driver: Driver) -> str:
     if driver.waveforms:
         lines.append(f"  waveforms   {', '.join(driver.waveforms)}")
     for name, option in driver.options.model_fields.items():
-        lines.append(f"  option      {name} (default {option.default}) {option.description or ''}".rstrip())
+        default = option.get_default(call_default_factory=True)
+        lines.append(f"  option      {name} (default {default}) {option.description or ''}".rstrip())
     lines.append(f"  confidence  {driver.confidence}")
     if driver.requests:
         lines += [f"  may send    {data!r} ({reads})" for data, reads in driver.requests.items()]

@@ -35,7 +35,7 @@ app.command()(alerts)
 def main() -> None:
     """Run the command; a known error becomes one clear text on stderr and a non-zero exit code."""
     try:
-        app()
+        app(prog_name="infusion-monitor")
     except ConfigError as error:
         print(error, file=sys.stderr)
         sys.exit(2)

@@ -13,7 +13,7 @@ import typer
 from drivers.clock import Clock, SystemClock
 from monitor import config_file
 from monitor.cli.logs import LogFormat, set_up_logs
-from monitor.cli.simulated import simulated_devices
+from monitor.cli.simulated import cannot_simulate, simulated_devices
 from monitor.config import StationConfig
 from monitor.station import Station
 
@@ -29,7 +29,7 @@ def run(
 ) -> None:
     """Run the station until it is told to stop (Ctrl-C or SIGTERM)."""
     set_up_logs(log_format)
-    settings = config_file.load(config or config_file.default_path())
+    settings = config_file.load(config or config_file.default_path(), cannot_simulate)
     asyncio.run(_serve(settings, SystemClock(), data_dir or Path(settings.data_dir), port, for_))
 
 

@@ -2,39 +2,39 @@
 
 from __future__ import annotations
 
-from drivers import registry
+from collections.abc import Iterator
+
 from drivers.clock import Clock
-from drivers.errors import ConfigError
+from drivers.registry import drivers
 from monitor.config import SIMULATED, StationConfig
+from monitor.config_file import Fault
 from monitor.station import Addresses
 from simulators.device_side import make_side
 from simulators.endpoint import PtyEndpoint
-from simulators.scenario import load_scenario
+from simulators.scenario import load_scenario, scenario_names
 
 
-def problems(config: StationConfig) -> list[str]:
-    """What cannot be simulated, each as `path: text`."""
-    found = []
+def cannot_simulate(config: StationConfig) -> Iterator[Fault]:
+    """What a configuration asks for and there is not: a check for `config_file.load`."""
     for b, bed in enumerate(config.beds):
         simulated = [(d, device) for d, device in enumerate(bed.devices) if device.url == SIMULATED]
-        if simulated:
-            try:
-                load_scenario(bed.simulated_patient.scenario)
-            except ConfigError as error:
-                found.append(f"beds[{b}].simulated_patient.scenario: {error}")
-        found += [
-            f"beds[{b}].devices[{d}].url: the driver {device.driver} has no serial line to simulate; "
-            "run `infusion-monitor simulate` beside the station and give its address"
-            for d, device in simulated
-            if "serial" not in registry.find(device.driver).transports
-        ]
-    return found
+        if simulated and bed.simulated_patient.scenario not in scenario_names():
+            known = ", ".join(scenario_names())
+            where = ("beds", b, "simulated_patient", "scenario")
+            yield where, f"there is no scenario {bed.simulated_patient.scenario!r}; there are: {known}"
+        for d, device in simulated:
+            if device.driver in drivers() and "serial" not in drivers()[device.driver].transports:
+                yield (
+                    ("beds", b, "devices", d, "url"),
+                    (
+                        f"the driver {device.driver} has no serial line to simulate; "
+                        "run `infusion-monitor simulate` beside the station and give its address"
+                    ),
+                )
 
 
 def simulated_devices(config: StationConfig, clock: Clock) -> tuple[Addresses, list[PtyEndpoint]]:
-    """The endpoints to serve, and where each is found. Needs a running loop. Raises `ConfigError`."""
-    if faults := problems(config):
-        raise ConfigError(faults)
+    """The endpoints to serve, and where each is found. Needs a running loop."""
     addresses: dict[tuple[str, str], str] = {}
     endpoints = []
     for bed in config.beds:

@@ -60,7 +60,7 @@ def times_in(folder):
 
 async def until(condition):
     async with asyncio.timeout(60):
-        while not condition():  # noqa: ASYNC110 - the health and the file change in another thread, without a signal
+        while not condition():
             await asyncio.sleep(0.005)
 
 

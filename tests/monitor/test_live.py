@@ -4,7 +4,7 @@ import itertools
 import pytest
 
 from drivers.clock import NS, SystemClock
-from drivers.events import Cause, LinkState, Reading, Validity, measured, missing
+from drivers.events import Cause, DeviceAlarm, DeviceStatus, LinkState, Reading, Validity, measured, missing
 from monitor.alerts.conditions import AlertEvent, AlertState, Kind, Priority
 from monitor.live import BedView, DeviceView, LiveHub
 
@@ -112,17 +112,6 @@ def test_parts_of_two_measurements_are_never_shown_as_one(hub, clock):
     assert [shown(hub, key)["value"] for key in CUFF] == [99, 60, None]
 
 
-async def test_of_two_sources_the_one_that_can_be_shown_is_and_the_first_where_both_can(hub, clock):
-    give(hub, clock, "cuff", pulse_rate=71)
-    give(hub, clock, pulse_rate=70)
-    assert (shown(hub, "pulse_rate")["value"], shown(hub, "pulse_rate")["device"]) == (70, "oximeter")
-    hub.receive("chair-1", "oximeter", [missing("pulse_rate", clock.now_ns(), clock.now_ns(), Cause.SENSOR_OFF)])
-    assert (shown(hub, "pulse_rate")["value"], shown(hub, "pulse_rate")["device"]) == (71, "cuff")
-    await clock.advance(6)
-    give(hub, clock, pulse_rate=69)
-    assert shown(hub, "pulse_rate")["value"] == 69
-
-
 @pytest.mark.parametrize("seconds", [3600, -3600])
 async def test_a_jump_of_the_wall_clock_makes_nothing_old_and_nothing_young(hub, clock, seconds):
     give(hub, clock, spo2=97)
@@ -199,3 +188,15 @@ async def test_changes_come_at_once_then_at_most_four_a_second_and_at_least_one(
     assert min(gaps) > 0.2
     assert max(gaps) < 1.2
     assert [number async for number in hub.changes()] == []
+
+
+def test_what_a_device_says_of_itself_stands_until_it_takes_it_back(hub, clock):
+    def notices():
+        return hub.snapshot()["beds"][0]["devices"][0]["notices"]
+
+    now = clock.now_ns()
+    hub.receive("chair-1", "oximeter", [DeviceStatus("low_battery", True, "Battery low", now)])
+    hub.receive("chair-1", "oximeter", [DeviceAlarm("spo2", True, "SPO2 LOW", now)])
+    assert notices() == ["Battery low", "SPO2 LOW"]
+    hub.receive("chair-1", "oximeter", [DeviceStatus("low_battery", False, "Battery low", now)])
+    assert notices() == ["SPO2 LOW"]

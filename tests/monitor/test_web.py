@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-import monitor.live
+import monitor.pulse
 import monitor.web.stream
 from drivers.clock import SystemClock
 from drivers.errors import ConfigError, PortInUse
@@ -157,7 +157,7 @@ async def test_open_streams_end_at_once_when_the_hub_is_closed(server, hub):
 
 
 async def test_a_page_that_does_not_read_costs_no_memory_and_does_not_hold_the_end(monkeypatch, caplog):
-    monkeypatch.setattr(monitor.live, "FASTEST", 0.002)
+    monkeypatch.setattr(monitor.pulse, "FASTEST", 0.002)
     monkeypatch.setattr(monitor.web.stream, "SEND_TIMEOUT", 0.5)
     hub = LiveHub([BedView(f"chair-{it}", "Chair", (OXIMETER,)) for it in range(200)], SystemClock())
     made = []

@@ -100,6 +100,7 @@ class Numeric {
 class Alert {
   constructor() {
     this.mark = element("span", "mark");
+    this.mark.setAttribute("role", "img");
     this.text = element("span", "text");
     this.age = element("span", "age");
     this.root = element("li", "alert", this.mark, this.text, this.age);
@@ -141,7 +142,8 @@ class Device {
 
   update(device) {
     setText(this.name, `${device.title}:`);
-    setText(this.state, device.text ?? deviceText(device));
+    setText(this.state, [device.text ?? deviceText(device), ...device.notices].join(", "));
+    setData(this.root, "notices", device.notices.length > 0 ? "yes" : "");
     setData(this.root, "state", device.state);
     if (this.root.title !== device.detail) this.root.title = device.detail;
   }
@@ -193,7 +195,7 @@ function withheld(bed) {
   return {
     ...bed,
     vitals: Object.fromEntries(Object.entries(bed.vitals).map(([key, vital]) => [key, hidden(vital)])),
-    devices: bed.devices.map((device) => ({ ...device, state: "withheld", detail: "", text: "not known" })),
+    devices: bed.devices.map((device) => ({ ...device, state: "withheld", detail: "", notices: [], text: "not known" })),
     alerts: [],
   };
 }

@@ -1,0 +1,1 @@
+"""How fast, how late and how heavy the recorder is: one file for each measurement, run by `python -m benchmarks`."""

@@ -1,0 +1,28 @@
+"""A station's configuration for measured devices: one bed for each, with the limits of the shipped configuration."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from benchmarks.streams import Kind
+from monitor import config_file
+
+
+def configuration(devices: Sequence[Kind], addresses: Sequence[str]) -> str:
+    """It as JSON, which is YAML too. Device n is `device` of the bed `chair-n`, counted from 1."""
+    alerts = config_file.load(config_file.default_path()).alerts
+    beds = [
+        {
+            "id": f"chair-{number}",
+            "devices": [{"id": "device", "driver": kind.driver, "url": address, "options": dict(kind.options)}],
+        }
+        for number, (kind, address) in enumerate(zip(devices, addresses, strict=True), start=1)
+    ]
+    whole = {
+        "site": "bench",
+        "web": {"port": 0},
+        "beds": beds,
+        "alerts": alerts.model_dump(mode="json", exclude_none=True),
+    }
+    return json.dumps(whole)
