@@ -88,6 +88,7 @@ class Device:
         self._stamps: dict[str, int] = {}
         self._lag = ClockLag()
         self._broken = False
+        self._muted = False
 
     async def run(self) -> None:
         """Serve the device until its source ends (a capture) or the task is cancelled."""
@@ -98,6 +99,10 @@ class Device:
         finally:
             tending.cancel()
             await asyncio.gather(tending, return_exceptions=True)
+
+    def mute(self) -> None:
+        """Take nothing more, and keep the link: what was taken can still be acknowledged before the end."""
+        self._muted = True
 
     async def _link(self) -> bool:
         """Hold one link for as long as it lasts; True when the source has come to its end."""
@@ -134,6 +139,8 @@ class Device:
 
     def received(self, data: bytes, acknowledge: Acknowledge | None) -> None:
         """Bytes from the transport: decode, stamp, pass on. The hot path."""
+        if self._muted:
+            return
         now = self._clock.now_ns()
         try:
             events = self._codec.feed(data, now)
@@ -159,7 +166,7 @@ class Device:
             acknowledge()
 
     def _set_right(self, events: list[Event], now: int) -> None:
-        """See to it that no two readings of a vital have one stamp, and that none is stamped by a wrong clock.
+        """See to it that no two readings of a vital have one stamp, and that none looks old by a wrong clock.
 
         A reading is stored under its vital and time. A burst after a stall brings several of one vital at once; with
         one stamp for all, only the first would be kept: they are put a nanosecond apart.
@@ -177,7 +184,7 @@ class Device:
             else:
                 self._believe(event, now, events)
                 if self._lag.behind:
-                    events[index] = event._replace(observed_at=min(now, event.observed_at + int(self._lag.behind * NS)))
+                    events[index] = event._replace(clock_behind=self._lag.behind)
 
     def _believe(self, reading: Reading, now: int, events: list[Event]) -> None:
         """Judge the device's clock by a reading that carries its time; a change is told as a device status."""
@@ -185,9 +192,7 @@ class Device:
             return
         if self._lag.observe((now - reading.observed_at) / NS, self._clock.monotonic()):
             behind = self._lag.behind
-            text = (
-                f"the device's clock is {behind:.0f} s behind: its times are corrected" if behind else "clock is right"
-            )
+            text = f"the device's clock is {behind:.0f} s behind" if behind else "clock is right"
             events.append(DeviceStatus("clock_behind", bool(behind), text, now))
 
     async def _tend(self) -> None:

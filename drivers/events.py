@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from enum import IntEnum, StrEnum
 from typing import NamedTuple
 
+from drivers.clock import NS
 from drivers.vitals import VITALS
 
 
@@ -52,6 +53,14 @@ class Reading(NamedTuple):
     observed_at: int
     received_at: int
     cause: str = ""
+    clock_behind: float = 0.0
+    """Seconds by which the device's clock was judged to be behind (`clock_lag`). `observed_at` stays as the device gave
+    it, so that a reading delivered twice is still one."""
+
+    @property
+    def age(self) -> float:
+        """Seconds between the measurement and the receipt, as far as the device's clock is believed."""
+        return max(0.0, (self.received_at - self.observed_at) / NS - self.clock_behind)
 
 
 class Waveform(NamedTuple):

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from drivers.clock import NS, Clock, iso
+from drivers.clock import Clock, iso
 from drivers.events import Cause, DeviceAlarm, DeviceStatus, Event, LinkState, Reading, Validity
 from drivers.vitals import VITALS, Vital
 from monitor.alerts.conditions import URGENCY, AlertEvent, AlertState
@@ -112,6 +112,7 @@ class LiveHub:
             for bed in beds
         }
         self._listeners: list[Listener] = []
+        self._notice = ""
         self._pulse = Pulse()
 
     def receive(self, bed: str, device: str, events: Sequence[Event]) -> None:
@@ -125,7 +126,7 @@ class LiveHub:
                 giver.tell(event)
             elif type(event) is Reading:
                 # A message that was held back on its way is as old as what it tells, not as young as its coming.
-                measured = moment - max(0, event.received_at - event.observed_at) / NS
+                measured = moment - event.age
                 held = latest.get(event.vital)
                 if held is None or measured >= held.moment:
                     latest[event.vital] = _Held(event, giver, measured)
@@ -151,6 +152,12 @@ class LiveHub:
                 before = alerts.get(event.rule)
                 alerts[event.rule] = event._replace(at=before.at) if before else event
         self._pulse.changed()
+
+    def station_notice(self, text: str) -> None:
+        """Show what is wrong with the station itself, above all beds; empty when nothing is."""
+        if text != self._notice:
+            self._notice = text
+            self._pulse.changed()
 
     def add_listener(self, listener: Listener) -> None:
         """Have `listener` called, at once, after each `receive`."""
@@ -182,6 +189,7 @@ class LiveHub:
         moment = self._clock.monotonic()
         return {
             "station": self._station,
+            "notice": self._notice,
             "now": iso(self._clock.now_ns()),
             "beds": [
                 {

@@ -12,6 +12,7 @@ the alert engine comes first, so that an alert waits for no disk, network or pag
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,7 +28,7 @@ from monitor.alerts.engine import BedState, Profile, on_link, on_reading, on_tic
 from monitor.buffer import Rings
 from monitor.config import BedConfig, DeviceConfig, StationConfig
 from monitor.live import BedView, DeviceView, LiveHub
-from monitor.storage.journal import Journal
+from monitor.storage.journal import Health, Journal
 from monitor.web.app import create_app
 from monitor.web.server import PageServer
 
@@ -35,6 +36,8 @@ log = logging.getLogger(__name__)
 
 TICK = 1.0
 """Seconds between two looks at what the passing of time alone changes."""
+LAST_COMMIT = 1.0
+"""Seconds that the last commit is waited for before the links are closed; the journal itself tries once more."""
 PAGE_RETRY = 5.0
 """Seconds before a page server that failed is started again."""
 
@@ -130,7 +133,8 @@ class Station:
             driver,
             self._clock,
             line=device.serial_line(driver),
-            identifier=f"{config.mqtt.client_id}-{config.site}-{bed.id}-{device.id}",
+            # Names have no full stop, so two devices never share one.
+            identifier=f"{config.mqtt.client_id}.{config.site}.{bed.id}.{device.id}",
             mqtt=self._mqtt,
         )
         codec = driver.make_codec(driver.options.model_validate(device.options))
@@ -167,17 +171,29 @@ class Station:
                 await stop.wait()
                 self.hub.close()
                 await self.page.stop()
+                for device in self.devices:
+                    device.mute()
+                await self._committed()
                 for task in tasks:
                     task.cancel()
         finally:
             self.hub.close()
             await self.journal.close()
 
+    async def _committed(self) -> None:
+        """Wait until all that was taken is committed and acknowledged; not for ever, where the disk refuses."""
+        done = asyncio.Event()
+        self.journal.record("", "", (), done.set)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LAST_COMMIT):
+                await done.wait()
+
     async def _tick(self) -> None:
         while True:
             await self._clock.sleep(TICK)
             for bed in self._beds:
                 bed.tick()
+            self.hub.station_notice(_notice(self.journal.health))
 
     async def _serve_page(self) -> None:
         # A page that fails must not end the recording: it is started again.
@@ -187,6 +203,10 @@ class Station:
             except Exception:
                 log.exception("the page's server failed; starting it again")
                 await self._clock.sleep(PAGE_RETRY)
+
+
+def _notice(journal: Health) -> str:
+    return f"NOT RECORDING: {journal.error}; {journal.waiting_rows} rows wait in memory" if journal.error else ""
 
 
 def _view(bed: BedConfig) -> BedView:

@@ -8,7 +8,8 @@ import pytest
 
 def require(program: str) -> str:
     """The program's path; skips the test where it is missing, or fails it where REQUIRE_SERVICES=1 says so."""
-    path = shutil.which(program)
+    # Debian puts servers where an ordinary user's PATH does not lead.
+    path = shutil.which(program, path=os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin")))
     if path is None:
         reason = f"{program} is not installed"
         if os.environ.get("REQUIRE_SERVICES") == "1":

@@ -30,6 +30,8 @@ def transport_kind(url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme in _MQTT_PORTS:
         _require(parts, url, f"{parts.scheme}://HOST[:PORT]/TOPIC", bool(parts.hostname) and len(parts.path) > 1)
+        if "+" in parts.path or "#" in url:
+            raise ValueError(f"{url!r} has a wildcard; expected the topic of this one device")
         return "mqtt"
     if parts.scheme == "tcp":
         _require(parts, url, "tcp://HOST:PORT", bool(parts.hostname) and parts.port is not None)

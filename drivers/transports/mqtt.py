@@ -2,8 +2,8 @@
 
 QoS 1 with a persistent session: what the station had not acknowledged when it died, the broker sends again. aiomqtt
 acknowledges by itself as soon as a message has arrived, which would lose what was not yet written; it has no public
-switch for that (its issue 345), so the two calls on its inner paho client are made here and nowhere else, and a test
-holds them.
+switch for that (its issue 345), so the calls on its inner paho client are made here and nowhere else, and tests hold
+them.
 
 What a broker has retained is left out: it is the last value that somebody once sent, given out at every new link, and
 where it does not tell its own time it would pass for one of now. A message published while the station is away comes
@@ -12,10 +12,12 @@ by the session all the same, whether it was to be retained or not.
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import aiomqtt
 from aiomqtt.exceptions import MqttConnectError
@@ -23,12 +25,15 @@ from aiomqtt.exceptions import MqttConnectError
 from drivers.errors import LinkLost, LinkRefused
 from drivers.transports.base import Receiver, Transport
 
+if TYPE_CHECKING:
+    import paho.mqtt.client as paho
+
 KEEPALIVE = 15
 """Seconds without a sign of life after which the broker is asked for one; without an answer, the link is given up after
 as many again."""
 ANSWER_WITHIN = 5.0
-"""Seconds for the broker's answer to connecting and to subscribing. aiomqtt does not notice one that hangs up before it
-has answered (nor does a port forwarder whose broker is down), so this is how long such an attempt takes."""
+"""Seconds for the broker's answer to connecting and to subscribing. aiomqtt does not notice that the other side hangs
+up before it has answered, as a port forwarder does whose broker is down: such an attempt takes this long."""
 
 _REFUSED = {132, 133, 134, 135}
 """Answers to connecting that trying again cannot help: version, identifier, credentials, authorisation (MQTT 3.1.1
@@ -127,10 +132,29 @@ class MqttTransport(Transport):
             tls_context=context,
         )
         client._client.manual_ack_set(True)  # noqa: SLF001 - see the module's docstring
+        client._client.on_socket_register_write = _watcher(asyncio.get_running_loop())  # noqa: SLF001 - likewise
         return client
 
     def _write(self, data: bytes) -> None:
         """An MQTT device has no requests: `Transport.send` has refused already."""
+
+
+def _watcher(loop: asyncio.AbstractEventLoop) -> Callable[[paho.Client, object, paho.SocketLike], None]:
+    """What has the loop write a client's packets.
+
+    aiomqtt's own tells the loop the number of a descriptor, a turn later. Where an acknowledgement comes in the very
+    turn in which the link breaks, that one is closed by then, or has become another device's.
+    """
+
+    def watch(client: paho.Client, _: object, link: paho.SocketLike) -> None:
+        def begin() -> None:
+            if link.fileno() >= 0:
+                loop.add_writer(link.fileno(), client.loop_write)
+
+        # While it connects, the client is in another thread.
+        loop.call_soon_threadsafe(begin)
+
+    return watch
 
 
 def _acknowledgement(client: aiomqtt.Client, mid: int, qos: int) -> Callable[[], None]:

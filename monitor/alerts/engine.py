@@ -19,7 +19,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from drivers.clock import NS
 from drivers.events import Cause, LinkState, Reading, Validity
 from drivers.vitals import VITALS
 from monitor.alerts.conditions import AlertEvent, AlertState, Kind, Limit, Priority
@@ -167,8 +166,7 @@ def on_tick(profile: Profile, state: BedState, bed: str, now: float, at: int) ->
 
 def _is_history(profile: Profile, reading: Reading) -> bool:
     """Whether it was measured too long before it was received to say how the patient is now."""
-    age = (reading.received_at - reading.observed_at) / NS
-    return age > (EPISODIC_HISTORY_AFTER if VITALS[reading.vital].episodic else profile.stale_after)
+    return reading.age > (EPISODIC_HISTORY_AFTER if VITALS[reading.vital].episodic else profile.stale_after)
 
 
 def _outside(limit: Limit, value: float) -> bool:

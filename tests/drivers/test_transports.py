@@ -178,7 +178,18 @@ def test_an_address_chooses_its_transport(url: str, kind: str) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["", "http://x/", "tcp://host", "tcp://host:99999", "mqtt://broker", "mqtt:///topic", "file:", "file:x?pace=0"],
+    [
+        "",
+        "http://x/",
+        "tcp://host",
+        "tcp://host:99999",
+        "mqtt://broker",
+        "mqtt:///topic",
+        "mqtt://b/a/+",
+        "mqtt://b/#",
+        "file:",
+        "file:x?pace=0",
+    ],
 )
 def test_what_is_no_address_is_refused_with_what_was_expected(url: str) -> None:
     with pytest.raises(ValueError, match=r"expected|range"):

@@ -53,6 +53,7 @@ function receive(snapshot) {
   stationName = snapshot.station;
   at("station").textContent = stationName;
   at("clock").textContent = time(stationTime);
+  if (at("notice").textContent !== snapshot.notice) at("notice").textContent = snapshot.notice;
   title(snapshot.beds);
   if (!live) {
     live = true;
