@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from benchmarks.table import Table
@@ -16,6 +17,8 @@ NEED = 600
 AIM = 100
 _BEDS = 100
 _READINGS = 300_000
+_PATIENCE = 60.0
+"""Seconds after which a journal that does not commit is given up."""
 _START = 1_767_225_600_000_000_000
 _PACKET = 333_333_333
 """Nanoseconds between two packets of an oximeter."""
@@ -52,12 +55,13 @@ async def _fill(folder: Path) -> tuple[float, int]:
     # The journal calls back once, when the last of what was recorded is on disk.
     committed = asyncio.Event()
     journal.record("chair-0", "oximeter", [], committed.set)
-    await committed.wait()
+    with suppress(TimeoutError):
+        await asyncio.wait_for(committed.wait(), _PATIENCE)
     elapsed = time.perf_counter() - started
     health = journal.health
     await journal.close()
     if health.committed_rows != _READINGS:
-        raise RuntimeError(f"{health.committed_rows} of {_READINGS} readings were committed")
+        raise RuntimeError(f"{health.committed_rows} of {_READINGS} readings were committed: {health.error}")
     return elapsed, journal.path.stat().st_size
 
 

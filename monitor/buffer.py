@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from drivers.events import Reading, Validity
 
 FOUR_HOURS = 14_400
-"""Readings in four hours at one a second."""
+"""Readings in four hours at one a second; in 80 minutes of an oximeter that gives three."""
 
 _Number = TypeVar("_Number", np.int64, np.float64, np.int8)
 

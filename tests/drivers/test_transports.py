@@ -102,8 +102,12 @@ async def test_a_network_converter_is_read_and_asked(scheme: str) -> None:
     got: list[bytes] = []
 
     async def device(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"hello")
-        got.append(await reader.readexactly(3))
+        # Opening a port throws away what had come before: the device says it until it is asked.
+        asking = asyncio.create_task(reader.readexactly(3))
+        while not asking.done():
+            writer.write(b"hello")
+            await asyncio.wait([asking], timeout=0.05)
+        got.append(asking.result())
         writer.close()
 
     server = await asyncio.start_server(device, "127.0.0.1", 0)
@@ -115,7 +119,7 @@ async def test_a_network_converter_is_read_and_asked(scheme: str) -> None:
     )
     receiver = Bytes()
     running = asyncio.create_task(transport.run(receiver))
-    assert await receiver.until(5) == b"hello"
+    assert (await receiver.until(5)).startswith(b"hello")
     transport.send(b"ask")
     with pytest.raises(LinkLost):
         await asyncio.wait_for(running, 10)
