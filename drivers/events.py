@@ -25,7 +25,7 @@ class Validity(IntEnum):
 
 
 class Cause(StrEnum):
-    """Why a reading is not valid. Several are joined by a comma."""
+    """Why a reading is not valid, or what else must be known of it. Several are joined by a comma."""
 
     SENSOR_OFF = "sensor_off"
     SEARCHING = "searching"
@@ -37,6 +37,8 @@ class Cause(StrEnum):
     MEASUREMENT_FAILED = "measurement_failed"
     PROVISIONAL = "provisional"
     """A systolic that came before its diastolic and mean: the cuff is still working."""
+    AGE_UNKNOWN = "age_unknown"
+    """The value is good, but the device repeats it without a time and it stood there before the recorder looked."""
     CHECKSUM = "checksum"
     """The check characters do not agree, in a protocol whose rule is itself unproven."""
     IMPLAUSIBLE = "implausible"

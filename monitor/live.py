@@ -17,8 +17,8 @@ from drivers.vitals import VITALS, Vital
 from monitor.alerts.conditions import URGENCY, AlertEvent, AlertState
 from monitor.pulse import Pulse
 
-STALE_AFTER, OLD_AFTER = 5.0, 10.0
-"""Seconds without a reading after which a continuous vital dims, and after which it is no longer shown."""
+OLD_AFTER = 10.0
+"""Seconds without a reading after which a continuous vital is no longer shown; it dims after half of that."""
 CUFF_STALE_AFTER, CUFF_OLD_AFTER = 450.0, 900.0
 """The same for a cuff pressure: one and a half, and three, of the usual five-minute intervals."""
 ONE_MEASUREMENT = 60.0
@@ -32,6 +32,7 @@ REASONS: dict[str, str] = {
     Cause.NO_DATA: "no value",
     Cause.MEASUREMENT_FAILED: "measurement failed",
     Cause.PROVISIONAL: "provisional, still measuring",
+    Cause.AGE_UNKNOWN: "age unknown",
     Cause.CHECKSUM: "unproven checksum",
     Cause.IMPLAUSIBLE: "implausible",
 }
@@ -103,9 +104,17 @@ class _Bed:
 class LiveHub:
     """The present state of every bed. All methods belong to the event loop's thread."""
 
-    def __init__(self, beds: Sequence[BedView], clock: Clock, station: str = "Infusion monitor") -> None:
+    def __init__(
+        self,
+        beds: Sequence[BedView],
+        clock: Clock,
+        station: str = "Infusion monitor",
+        *,
+        old_after: float = OLD_AFTER,
+    ) -> None:
         self._clock = clock
         self._station = station
+        self._old_after = old_after
         now, moment = clock.now_ns(), clock.monotonic()
         self._beds = {
             bed.id: _Bed(bed, {view.id: _Device(view, LinkState.CONNECTING, "", now, moment) for view in bed.devices})
@@ -195,7 +204,7 @@ class LiveHub:
                 {
                     "id": bed.view.id,
                     "label": bed.view.label,
-                    "vitals": _vitals(bed, moment),
+                    "vitals": _vitals(bed, moment, self._old_after),
                     "devices": [
                         {
                             "id": device.view.id,
@@ -227,12 +236,12 @@ class LiveHub:
         }
 
 
-def _vitals(bed: _Bed, moment: float) -> dict[str, dict[str, Any]]:
+def _vitals(bed: _Bed, moment: float, old_after: float) -> dict[str, dict[str, Any]]:
     expected = {key for device in bed.devices.values() for key in device.view.vitals} | set(bed.latest)
-    return {key: _shown(vital, bed, moment) for key, vital in VITALS.items() if key in expected}
+    return {key: _shown(vital, bed, moment, old_after) for key, vital in VITALS.items() if key in expected}
 
 
-def _shown(vital: Vital, bed: _Bed, moment: float) -> dict[str, Any]:
+def _shown(vital: Vital, bed: _Bed, moment: float, old_after: float) -> dict[str, Any]:
     shown: dict[str, Any] = {
         "label": vital.label,
         "unit": vital.unit_label,
@@ -252,7 +261,7 @@ def _shown(vital: Vital, bed: _Bed, moment: float) -> dict[str, Any]:
     if held is None:
         return shown
     reading = held.reading
-    state = "old" if _of_an_earlier_measurement(vital, bed, held) else _state(vital, held, moment)
+    state = "old" if _of_an_earlier_measurement(vital, bed, held) else _state(vital, held, moment, old_after)
     return shown | {
         "state": state,
         "value": reading.value if state in {"fresh", "stale"} else None,
@@ -265,9 +274,11 @@ def _shown(vital: Vital, bed: _Bed, moment: float) -> dict[str, Any]:
     }
 
 
-def _state(vital: Vital, held: _Held, moment: float) -> str:
+def _state(vital: Vital, held: _Held, moment: float, old_after: float) -> str:
     age = moment - held.moment
-    stale_after, old_after = (CUFF_STALE_AFTER, CUFF_OLD_AFTER) if vital.episodic else (STALE_AFTER, OLD_AFTER)
+    stale_after = old_after / 2
+    if vital.episodic:
+        stale_after, old_after = CUFF_STALE_AFTER, CUFF_OLD_AFTER
     if age >= old_after:
         return "old"
     if held.reading.validity is Validity.INVALID:

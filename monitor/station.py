@@ -113,7 +113,8 @@ class Station:
         self._clock = clock
         self._profile = config.alerts.profile()
         self.rings = Rings()
-        self.hub = LiveHub([_view(bed) for bed in config.beds], clock, config.site)
+        views = [_view(bed) for bed in config.beds]
+        self.hub = LiveHub(views, clock, config.site, old_after=config.alerts.stale_after)
         self.journal = Journal(data_dir)
         self.page = PageServer(create_app(self.hub), config.web.host, config.web.port if port is None else port)
         self._mqtt = config.mqtt.settings()

@@ -2,7 +2,7 @@
 
 Confidence B: the layout of a public open-source reader (AnsarB of mdpnp/mdpnp, BSD-2-Clause) and a capture from the
 serial port of a real 450C in the same project agree byte for byte. That reader opens the port at 9600 baud, which
-carries the 562 bytes a second as well: where the default line of this driver decodes nothing, set `line`.
+carries the 562 bytes a second. Where that decodes nothing, set `line`.
 
     FF, "ANSAR-B "
     400 bytes of waves: ECG 200 (zero at 100), respiration 50, pleth 50 (zero at 86), P1 50 (zero at 80), P2 50
@@ -24,8 +24,9 @@ Decided here, where the sources are silent:
 - An empty field, or one of dashes, is no value. A parameter that has never had one is not connected and gives nothing;
   one that lost its value gives an invalid reading a second, with the cause where the words tell it.
 - The cuff's numbers have no time and are repeated for ever: they count as a determination when any of them (the pulse
-  too) changes, or comes back after a blank; its time is that of receipt. So two equal determinations in a row are one,
-  and the first after the start may be old. Blank numbers give nothing: the determination before keeps its own age.
+  too) changes, or comes back after a blank; its time is that of receipt. So two equal determinations in a row are one.
+  What stands there when the recorder first looks may be old: it is given with the cause `age_unknown`. Blank numbers
+  give nothing: the determination before keeps its own age.
 - Words in an alarm field are the device's own alarm; what a label says is not.
 """
 
@@ -198,11 +199,13 @@ class Ivy450cCodec(Codec):
     def _cuff(self, line: _Line, at: int, events: list[Event]) -> None:
         if line.values == self._cuff_numbers:
             return
+        first = not self._cuff_numbers
         self._cuff_numbers = line.values
         doubts = (Cause.PROVISIONAL,) if None in line.values[:3] else ()
         for vital, value in zip(("nibp_sys", "nibp_dia", "nibp_mean"), line.values, strict=False):
             if value is not None:
-                events.append(measured(vital, value, at, at, doubts))
+                reading = measured(vital, value, at, at, doubts)
+                events.append(reading._replace(cause=Cause.AGE_UNKNOWN) if first and not reading.cause else reading)
 
     def _alarm(self, key: str, text: str, at: int, events: list[Event]) -> None:
         before = self._alarms.get(key, "")

@@ -420,3 +420,18 @@ def test_the_device_side_loses_its_probe():
         else:
             assert found["spo2"][1] is Validity.VALID
         assert found["heart_rate"][1] is Validity.VALID
+
+
+def test_a_pressure_that_stood_there_before_is_good_but_of_unknown_age():
+    device = codec()
+    first = [e for e in only(Reading, device.feed(text(), NOW)) if e.vital == "nibp_sys"]
+    assert [(e.value, e.validity, e.cause) for e in first] == [(121, Validity.VALID, "age_unknown")]
+    second = [e for e in only(Reading, device.feed(text(NIBP="4;125;76;93;80;;"), NOW)) if e.vital == "nibp_sys"]
+    assert [(e.value, e.cause) for e in second] == [(125, "")]
+
+
+def test_a_pressure_after_a_blank_is_of_now():
+    device = codec()
+    device.feed(text(NIBP="4;;;;;;"), NOW)
+    first = [e for e in only(Reading, device.feed(text(), NOW)) if e.vital == "nibp_sys"]
+    assert [(e.value, e.cause) for e in first] == [(121, "")]

@@ -200,3 +200,11 @@ def test_what_a_device_says_of_itself_stands_until_it_takes_it_back(hub, clock):
     assert notices() == ["Battery low", "SPO2 LOW"]
     hub.receive("chair-1", "oximeter", [DeviceStatus("low_battery", False, "Battery low", now)])
     assert notices() == ["SPO2 LOW"]
+
+
+async def test_a_clinic_whose_devices_speak_seldom_says_when_a_value_is_old(clock):
+    hub = LiveHub([BED], clock, "clinic", old_after=60)
+    give(hub, clock, spo2=97)
+    for seconds, state in ((29, "fresh"), (2, "stale"), (30, "old")):
+        await clock.advance(seconds)
+        assert shown(hub)["state"] == state

@@ -55,13 +55,14 @@ function pressure(group, label, vitals) {
   if (keys.length === 0) return null;
   const [sys, dia, mean] = ["sys", "dia", "mean"].map((part) => vitals[`${group}_${part}`]);
   const lead = keys.map((key) => vitals[key]).find((vital) => vital.value !== null) ?? vitals[keys[0]];
-  const provisional = lead.cause.split(",").includes("provisional");
+  const causes = lead.cause.split(",");
+  const provisional = causes.includes("provisional");
   const shown = { ...single(group, lead), keys, label, provisional };
   const known = [sys, dia, mean].some((vital) => vital && vital.value !== null);
   shown.value = known ? `${number(sys)}/${number(dia)}` : NONE;
   shown.extra = known && mean && mean.value !== null ? `(${number(mean)})` : "";
   if (lead.episodic && lead.age_s !== null) {
-    shown.age = `${minutes(lead.age_s)} ago`;
+    shown.age = causes.includes("age_unknown") ? "age unknown" : `${minutes(lead.age_s)} ago`;
     if (lead.state === "old") shown.note = "too old to show";
     if (lead.state === "stale") shown.note = lead.validity === "questionable" ? lead.reason : "not recent";
   }
