@@ -16,6 +16,8 @@ _NO_TRANSDUCER = 0xFB
 _ECG_ZERO = 100
 _PLETH_ZERO = 86
 _PRESSURE_ZERO = 80
+_FIRST_CUFF = 2.0
+"""Seconds after it was switched on at which the monitor shows its first cuff pressure."""
 _STEPS = 200
 """Entries of the table of one beat's ECG."""
 
@@ -67,16 +69,17 @@ class Ivy450cSide(DeviceSide):
     def _text(self, now: float) -> bytes:
         patient = self.patient
         rate = round(patient.heart_rate(now))
+        oximeter = ";SENSOR OFF;" if patient.probe_off(now) else f"{round(patient.spo2(now))};PR={rate:<3d};"
         cuff_at = patient.last_cuff_at(now)
         cuff = patient.pressure(cuff_at)
-        oximeter = ";SENSOR OFF;" if patient.probe_off(now) else f"{round(patient.spo2(now))};PR={rate:<3d};"
-        line = f"{cuff.sys};{cuff.dia};{cuff.mean};;" if self._arterial_line else ";;;NO TRANSDUCER;"
+        pressures = f"{cuff.sys};{cuff.dia};{cuff.mean}"
+        line = f"{pressures};;" if self._arterial_line else ";;;NO TRANSDUCER;"
         rows = (
             f"HR=1;{rate};ECG-II-DIAG;",
             f"RR=1;{round(patient.resp_rate(now))};APNEA: 20 SEC;",
             "ETCO2=1;;;",
             f"SPO2=1;{oximeter}",
-            f"NIBP=4;{cuff.sys};{cuff.dia};{cuff.mean};{round(patient.heart_rate(cuff_at))};;",
+            f"NIBP=4;{pressures};{round(patient.heart_rate(cuff_at))};;" if now >= _FIRST_CUFF else "NIBP=4;;;;;;",
             f"P1=3;{line}",
             "P2=3;;;;NO TRANSDUCER;",
             "T1=1;;;",
