@@ -101,7 +101,7 @@ async def _case(kind: Kind, others: int) -> tuple[list[float], float]:
                 came.extend((now, key) for key in zip(rates, saturations, strict=True))
 
         station.hub.add_listener(heard)
-        station.open()
+        await station.open()
         stop = asyncio.Event()
         running = asyncio.create_task(station.run(stop))
         await asyncio.to_thread(wait_for_ports, os.getpid(), addresses)

@@ -17,7 +17,6 @@ from drivers.codec import Codec, Driver
 from drivers.errors import PersonNeeded, TransientError
 from drivers.events import DeviceStatus, Event, LinkState, Reading
 from drivers.transports.base import Acknowledge, Transport
-from drivers.vitals import VITALS
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +29,10 @@ REFUSED_DELAY = 30.0
 program that held the port, and a password is not tried often enough to lock an account."""
 SILENT_AFTER = 5.0
 """Seconds without a byte, or without a frame, after which the device counts as silent or undecodable."""
+
+LATE_AFTER = 900.0
+"""Seconds after which a cuff pressure is history when it arrives: it clears from a display after 15 minutes (a common
+factory setting of bedside monitors)."""
 
 _TENDING = 0.25
 """Seconds between two looks at a polled device (is the next request due?)."""
@@ -87,6 +90,7 @@ class Device:
         self._last_frame = 0.0
         self._stamps: dict[str, int] = {}
         self._lag = ClockLag()
+        self._late = False
         self._broken = False
         self._muted = False
 
@@ -134,7 +138,6 @@ class Device:
         """The transport's link stands."""
         self._codec.reset()
         self._open = True
-        self._attempts = 0
         self._last_byte = self._last_frame = self._clock.monotonic()
 
     def received(self, data: bytes, acknowledge: Acknowledge | None) -> None:
@@ -155,6 +158,7 @@ class Device:
         if self._counters.frames != self._frames_seen:
             self._frames_seen = self._counters.frames
             self._last_frame = self._clock.monotonic()
+            self._attempts = 0
             if self.state is not LinkState.RECEIVING:
                 self._change(LinkState.RECEIVING, "")
         if events and self._ignored:
@@ -188,12 +192,20 @@ class Device:
 
     def _believe(self, reading: Reading, now: int, events: list[Event]) -> None:
         """Judge the device's clock by a reading that carries its time; a change is told as a device status."""
-        if VITALS[reading.vital].episodic:
+        if reading.episodic:
+            self._tell_late(reading, now, events)
             return
         if self._lag.observe((now - reading.observed_at) / NS, self._clock.monotonic()):
             behind = self._lag.behind
             text = f"the device's clock is {behind:.0f} s behind" if behind else "clock is right"
             events.append(DeviceStatus("clock_behind", bool(behind), text, now))
+
+    def _tell_late(self, reading: Reading, now: int, events: list[Event]) -> None:
+        late = reading.age > LATE_AFTER
+        if late != self._late:
+            self._late = late
+            text = "its pressures arrive long after their own time and are not shown: is its clock right?"
+            events.append(DeviceStatus("late", late, text, now))
 
     async def _tend(self) -> None:
         """Send what is due and notice silence, as long as the device lives."""

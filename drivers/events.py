@@ -59,6 +59,9 @@ class Reading(NamedTuple):
     """Seconds by which the device's clock was judged to be behind (`clock_lag`). `observed_at` stays as the device gave
     it, so that a reading delivered twice is still one."""
 
+    episodic: bool = False
+    """One of those that are measured now and then (a cuff, a spot check): it has an age, it does not go stale."""
+
     @property
     def age(self) -> float:
         """Seconds between the measurement and the receipt, as far as the device's clock is believed."""
@@ -120,14 +123,15 @@ class LinkState(StrEnum):
 
 def measured(vital: str, value: float, observed_at: int, received_at: int, doubts: Sequence[Cause] = ()) -> Reading:
     """A reading that has a value: valid, or questionable for `doubts` or for lying outside the plausible range."""
-    low, high = VITALS[vital].plausible
+    about = VITALS[vital]
+    low, high = about.plausible
     if not low <= value <= high:
         doubts = (*doubts, Cause.IMPLAUSIBLE)
-    if doubts:
-        return Reading(vital, value, Validity.QUESTIONABLE, observed_at, received_at, ",".join(doubts))
-    return Reading(vital, value, Validity.VALID, observed_at, received_at)
+    validity = Validity.QUESTIONABLE if doubts else Validity.VALID
+    return Reading(vital, value, validity, observed_at, received_at, ",".join(doubts), 0.0, about.episodic)
 
 
 def missing(vital: str, observed_at: int, received_at: int, *causes: Cause) -> Reading:
     """A reading that has no value, for `causes` (NO_DATA where the device gave none)."""
-    return Reading(vital, None, Validity.INVALID, observed_at, received_at, ",".join(causes or (Cause.NO_DATA,)))
+    cause = ",".join(causes or (Cause.NO_DATA,))
+    return Reading(vital, None, Validity.INVALID, observed_at, received_at, cause, 0.0, VITALS[vital].episodic)

@@ -33,7 +33,7 @@ class Vital:
     """Lowest and highest value, in `unit`, that a living patient can have."""
     colour: str
     episodic: bool = False
-    """Measured now and then (a cuff) rather than all the time: it has an age, it does not go stale within seconds."""
+    """Usually measured now and then (a cuff) rather than all the time; a driver may say otherwise of a reading."""
     decimals: int = 0
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -48,7 +48,7 @@ class DeviceConfig(_Section):
     """An address as `drivers.transports.factory` lists them, or `simulated`; `{bed}` and `{device}` are the ids."""
     options: dict[str, Any] = {}
     line: LineConfig = LineConfig()
-    vitals: tuple[str, ...] | None = None
+    vitals: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
     silent_after: Seconds = SILENT_AFTER
 
     def serial_line(self, driver: Driver) -> SerialLine:
@@ -123,6 +123,9 @@ class AlertsConfig(_Section):
 
 class MqttConfig(_Section):
     """How to reach the clinic's broker; the password comes from the environment or a file, never from here."""
+
+    FILES: ClassVar = ("password_file", "ca_file", "cert_file", "key_file")
+    """Those of the keys below that name a file."""
 
     username: str | None = None
     password_env: str | None = None

@@ -178,6 +178,11 @@ class LiveHub:
             self._listeners.remove(listener)
 
     @property
+    def notice(self) -> str:
+        """What is wrong with the station itself; empty when nothing is."""
+        return self._notice
+
+    @property
     def closed(self) -> bool:
         """Whether `close` was called."""
         return self._pulse.closed
@@ -261,10 +266,11 @@ def _shown(vital: Vital, bed: _Bed, moment: float, old_after: float) -> dict[str
     if held is None:
         return shown
     reading = held.reading
-    state = "old" if _of_an_earlier_measurement(vital, bed, held) else _state(vital, held, moment, old_after)
+    state = "old" if _of_an_earlier_measurement(vital, bed, held) else _state(held, moment, old_after)
     return shown | {
         "state": state,
         "value": reading.value if state in {"fresh", "stale"} else None,
+        "episodic": reading.episodic,
         "validity": reading.validity.name.lower(),
         "cause": reading.cause,
         "reason": ", ".join(REASONS.get(it, it.replace("_", " ")) for it in reading.cause.split(",") if it),
@@ -274,10 +280,10 @@ def _shown(vital: Vital, bed: _Bed, moment: float, old_after: float) -> dict[str
     }
 
 
-def _state(vital: Vital, held: _Held, moment: float, old_after: float) -> str:
+def _state(held: _Held, moment: float, old_after: float) -> str:
     age = moment - held.moment
     stale_after = old_after / 2
-    if vital.episodic:
+    if held.reading.episodic:
         stale_after, old_after = CUFF_STALE_AFTER, CUFF_OLD_AFTER
     if age >= old_after:
         return "old"

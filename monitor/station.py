@@ -151,16 +151,16 @@ class Station:
             label=f"{bed.id}/{device.id}",
         )
 
-    def open(self) -> None:
-        """Take the page's address and the journal.
+    async def open(self) -> None:
+        """Take the journal, then the page's address: so that a second copy hears of the first, not of its port.
 
-        Raises `PortInUse`, `StationRunning` or `JournalUnusable`; nothing is left open then.
+        Raises `StationRunning`, `JournalUnusable` or `PortInUse`; nothing is left open then.
         """
-        self.page.bind()
+        self.journal.open()
         try:
-            self.journal.open()
+            self.page.bind()
         except BaseException:
-            self.page.close()
+            await self.journal.close()
             raise
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -207,7 +207,11 @@ class Station:
 
 
 def _notice(journal: Health) -> str:
-    return f"NOT RECORDING: {journal.error}; {journal.waiting_rows} rows wait in memory" if journal.error else ""
+    lost = f"{journal.dropped_rows} rows are lost" if journal.dropped_rows else ""
+    if not journal.error:
+        return lost
+    waiting = f"NOT RECORDING: {journal.error}; {journal.waiting_rows} rows wait in memory"
+    return f"{waiting}, {lost}" if lost else waiting
 
 
 def _view(bed: BedConfig) -> BedView:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import os
 import tty
 from abc import ABC, abstractmethod
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import aiomqtt
 
@@ -60,7 +61,10 @@ class PtyEndpoint(Endpoint):
     """A pseudo-terminal: for the reader, a serial port like any other."""
 
     def __init__(self, side: DeviceSide, clock: Clock, link: Path | None = None) -> None:
-        """`link` is a symbolic link to keep on the port, whose own name changes with every `plug`."""
+        """`link` is a symbolic link to keep on the port, whose own name changes with every `plug`.
+
+        Raises `OSError` where it cannot be made, or something else is in its place.
+        """
         super().__init__(side, clock)
         self._link = link
         self._master = self._slave = -1
@@ -73,17 +77,18 @@ class PtyEndpoint(Endpoint):
         return str(self._link or self._port)
 
     def plug(self) -> None:
-        """Put the cable in: a new port appears."""
+        """Put the cable in: a new port appears. Raises `OSError` as the constructor does."""
         self._master, self._slave = os.openpty()
         tty.setraw(self._slave)
         os.set_blocking(self._master, False)
         asyncio.get_running_loop().add_reader(self._master, self._heard)
         self._port = os.ttyname(self._slave)
         if self._link:
-            fresh = self._link.with_name(self._link.name + ".new")
-            fresh.unlink(missing_ok=True)
-            fresh.symlink_to(self._port)
-            fresh.replace(self._link)
+            try:
+                _point(self._link, self._port)
+            except OSError:
+                self.unplug()
+                raise
 
     def unplug(self) -> None:
         """Pull the cable: the port is gone, and whoever reads it gets an error."""
@@ -93,8 +98,9 @@ class PtyEndpoint(Endpoint):
         os.close(self._master)
         os.close(self._slave)
         self._master = self._slave = -1
-        if self._link:
-            self._link.unlink(missing_ok=True)
+        # Another program may have put something else there since.
+        if self._link and self._link.is_symlink() and str(self._link.readlink()) == self._port:
+            self._link.unlink()
 
     async def serve(self) -> None:
         """Be the device until cancelled."""
@@ -123,6 +129,17 @@ class PtyEndpoint(Endpoint):
                 return
 
 
+def _point(link: Path, port: str) -> None:
+    """Make the symbolic link, or turn an old one; nothing else is ever replaced."""
+    fresh = link.with_name(link.name + ".new") if link.name else link
+    for path in (link, fresh):
+        if path.exists() and not path.is_symlink():
+            raise FileExistsError(errno.EEXIST, f"{path} exists and is no symbolic link")
+    fresh.unlink(missing_ok=True)
+    fresh.symlink_to(port)
+    fresh.replace(link)
+
+
 class TcpEndpoint(Endpoint):
     """A TCP port, as a serial-to-network converter offers it."""
 
@@ -138,7 +155,7 @@ class TcpEndpoint(Endpoint):
         return f"tcp://{self._host}:{self._port}"
 
     async def start(self) -> None:
-        """Open the port; with port 0 a free one is chosen, and `address` tells it."""
+        """Open the port; with port 0 a free one is chosen, and `address` tells it. Raises `OSError`."""
         self._server = await asyncio.start_server(self._serve_one, self._host, self._port)
         self._port = self._server.sockets[0].getsockname()[1]
 
@@ -172,12 +189,18 @@ class MqttEndpoint(Endpoint):
     """A topic of a broker; each tick is one message."""
 
     def __init__(self, side: DeviceSide, clock: Clock, url: str) -> None:
+        """Raises `ValueError` for a URL that is not `mqtt://HOST[:PORT]/TOPIC`, with a topic that can be published."""
         super().__init__(side, clock)
         parts = urlsplit(url)
         self._url = url
-        self._host = parts.hostname or "127.0.0.1"
+        self._host = parts.hostname or ""
         self._port = parts.port or 1883
-        self._topic = parts.path.lstrip("/")
+        # As a station takes it from the same URL.
+        self._topic = unquote(parts.path[1:])
+        if parts.scheme != "mqtt" or not self._host or not self._topic:
+            raise ValueError("expected mqtt://HOST[:PORT]/TOPIC")
+        if set("+#\0") & set(self._topic) or "#" in url:
+            raise ValueError("a topic to publish has no wildcard")
         self._client: aiomqtt.Client | None = None
 
     @property

@@ -117,24 +117,24 @@ class _Determinations:
         self._oldest = oldest
         self._numbers: tuple[int, ...] = ()
         self._age = 0
-        self._seen_at = 0
+        self._seen_at = 0.0
 
-    def is_new(self, numbers: tuple[int, ...], age: int, received_at: int, *, sure: bool, busy: bool = False) -> bool:
-        """Whether this is another determination than the one last accepted.
+    def is_new(self, numbers: tuple[int, ...], age: int, looked_at: float, *, sure: bool, busy: bool = False) -> bool:
+        """Whether this is another determination than the one last accepted; `looked_at` is in seconds.
 
         It is when its age has fallen, or when it ended after the last look at it: both hold whatever the two clocks'
         drift, and neither can come from a poll that was late. Other numbers under an age that runs on count too,
         unless they may be line noise (not `sure`). While the cuff is `busy` old numbers may stand beside a counter
         that was set back, so both must have changed.
         """
-        since = (received_at - self._seen_at) / NS
+        since = looked_at - self._seen_at
         # A counter that stands at its end no longer tells how old the determination is.
         younger = age < self._oldest and (age + _JITTER < self._age or age + _JITTER < since)
         changed = numbers != self._numbers
         first = not self._numbers
         new = (younger and changed and not first) if busy else (first or younger or (changed and sure))
         if new or not (busy or changed):
-            self._numbers, self._age, self._seen_at = numbers, age, received_at
+            self._numbers, self._age, self._seen_at = numbers, age, looked_at
         return new
 
 
@@ -198,6 +198,10 @@ class Dinamap(Codec):
             events += self._read[letters](message, received_at, doubts)
         return events
 
+    def _looked_at(self, received_at: int) -> float:
+        """When the reply was asked for, on the clock that nobody sets; in a capture nobody asks, so when it came."""
+        return self._asked_at or received_at / NS
+
     def _cuff(self, message: bytes, received_at: int, doubts: tuple[Cause, ...]) -> list[Event]:
         state, before = message[3:4], self._cuff_state
         self._cuff_state = state
@@ -211,7 +215,7 @@ class Dinamap(Codec):
             if (
                 age <= _OLDEST_CUFF
                 and all(numbers)
-                and self._cuffs.is_new(numbers, age, received_at, sure=not doubts, busy=True)
+                and self._cuffs.is_new(numbers, age, self._looked_at(received_at), sure=not doubts, busy=True)
             ):
                 return self._pressures(numbers, received_at - age * NS, received_at, doubts)
             if sys and not dia and sys != self._provisional:
@@ -225,7 +229,11 @@ class Dinamap(Codec):
         if self._cuff_fault:
             events.append(DeviceStatus("nibp", False, self._cuff_fault, received_at))
             self._cuff_fault = ""
-        if age <= _OLDEST_CUFF and any(numbers) and self._cuffs.is_new(numbers, age, received_at, sure=not doubts):
+        if (
+            age <= _OLDEST_CUFF
+            and any(numbers)
+            and self._cuffs.is_new(numbers, age, self._looked_at(received_at), sure=not doubts)
+        ):
             events += self._pressures(numbers, received_at - age * NS, received_at, doubts)
         return events
 
@@ -272,16 +280,16 @@ class Dinamap(Codec):
         self._temp_state = state
         cause = _TEMP_FAULTS.get(state)
         if cause and state != before and "temp" in self._had:
-            return [missing("temp", received_at, received_at, cause, *doubts)]
+            return [missing("temp", received_at, received_at, cause, *doubts)._replace(episodic=True)]
         age, tenths = int(message[6:11]), int(message[11:15])
         if state != b"0" or age > _OLDEST_TEMP or not tenths:
             return []
-        if not self._temps.is_new((tenths,), age, received_at, sure=not doubts):
+        if not self._temps.is_new((tenths,), age, self._looked_at(received_at), sure=not doubts):
             return []
         self._had.add("temp")
         # Always tenths of a degree Fahrenheit, whatever the monitor's own display shows.
         celsius = round((tenths / 10 - 32) * 5 / 9, 2)
-        return [measured("temp", celsius, received_at - age * NS, received_at, doubts)]
+        return [measured("temp", celsius, received_at - age * NS, received_at, doubts)._replace(episodic=True)]
 
 
 def _value(message: bytes, at: int) -> int:

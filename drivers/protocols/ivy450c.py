@@ -25,8 +25,8 @@ Decided here, where the sources are silent:
   one that lost its value gives an invalid reading a second, with the cause where the words tell it.
 - The cuff's numbers have no time and are repeated for ever: they count as a determination when any of them (the pulse
   too) changes, or comes back after a blank; its time is that of receipt. So two equal determinations in a row are one.
-  What stands there when the recorder first looks may be old: it is given with the cause `age_unknown`. Blank numbers
-  give nothing: the determination before keeps its own age.
+  What stands there when the recorder first looks, or looks again, may be old: it has the cause `age_unknown`. Blank
+  numbers give nothing: the determination before keeps its own age.
 - Words in an alarm field are the device's own alarm; what a label says is not.
 """
 
@@ -165,6 +165,7 @@ class Ivy450cCodec(Codec):
         self._abp_channel = options.abp_channel
         self._seen: set[str] = set()
         self._cuff_numbers: tuple[float | None, ...] = ()
+        self._looked = False
         self._alarms: dict[str, str] = {}
 
     def feed(self, data: bytes, received_at: int) -> list[Event]:
@@ -187,6 +188,7 @@ class Ivy450cCodec(Codec):
     def reset(self) -> None:
         """Forget half a frame. The cuff's numbers are kept: after a new link the same ones are no new determination."""
         self._framer.reset()
+        self._looked = False
 
     def _steady(self, key: str, line: _Line, at: int, events: list[Event]) -> None:
         for vital, value in zip(self._vitals.get(key, ()), line.values, strict=False):
@@ -197,9 +199,9 @@ class Ivy450cCodec(Codec):
                 events.append(missing(vital, at, at, *line.causes))
 
     def _cuff(self, line: _Line, at: int, events: list[Event]) -> None:
+        first, self._looked = not self._looked, True
         if line.values == self._cuff_numbers:
             return
-        first = not self._cuff_numbers
         self._cuff_numbers = line.values
         doubts = (Cause.PROVISIONAL,) if None in line.values[:3] else ()
         for vital, value in zip(("nibp_sys", "nibp_dia", "nibp_mean"), line.values, strict=False):

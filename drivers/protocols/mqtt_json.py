@@ -15,7 +15,8 @@ Confidence A: the format is this project's own. What is read, and what never bec
   stands. A time of the past is kept however old: a message delivered after a day's outage was still measured then, and
   an old one must never look like now. The device status `clock` says so, once, when any of this begins (more than
   24 h counts as old) and ends.
-- Cuff pressures are an event: they are given when they or their own time changed. A systolic without its diastolic is
+- Cuff pressures are an event: they are given when they or their own time changed. The first ones without a time of
+  their own may have been sent before: their age is unknown. A systolic without its diastolic is
   provisional.
 - The message's time is that of a waveform's last sample.
 - What is not such a message is counted in `counters.rejected` and shown once as the device status `payload`. An empty
@@ -225,6 +226,8 @@ class MqttJson(Codec):
         given = (own, [(reading.vital, reading.value, reading.validity, reading.cause) for reading in readings])
         if given == self._last_cuff:
             return []
+        if own is None and self._last_cuff is None:
+            readings = [reading._replace(cause=reading.cause or Cause.AGE_UNKNOWN) for reading in readings]
         self._last_cuff = given
         return list(readings)
 

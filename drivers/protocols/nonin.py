@@ -20,8 +20,9 @@ show three frames without a reserved bit. In an unbroken stream these cannot be 
 a set bit 7 where three of four bytes may not have one and the other way round; format 2 read one byte late is format 7
 only where status + pleth + float is a multiple of 128 in all four frames, hence where rate, SpO2 and revision suit the
 wave by chance. Frames that prove the format give their readings, each with its own time. Once running, a frame of
-format 8 is taken as it comes, so a device that went over to format 7 within one link could give one wrong reading; it
-cannot do that, as it accepts a new format in the first 5 s of a connection only.
+format 8 is taken as it comes. After ten frames of one format no other is looked for until 400 bytes have brought none
+of it: a device accepts a new format in the first 5 s of a connection only, and what noise makes of one format can look
+like another.
 
 Decided here, where the documents are silent:
 
@@ -60,7 +61,11 @@ _PROOF_IN_RUN = 2
 """Those that do where the packet follows on the one before: the two halves of the pulse rate."""
 _PROOF_8 = 3
 _RESERVED_8 = 0x56
-"""Bits of a format 8 frame's last byte that the maker reserves; a frame that proves the format has none of them."""
+"""Bits of a format 8 frame's last byte that the maker reserves: without a checksum, the best sign of a torn frame."""
+_SETTLED_AFTER = 10
+"""Frames of one format, with or without damage between them, after which no other is looked for."""
+_UNSETTLED_AFTER = 400
+"""Bytes without a frame of that format after which the others are looked for again: another device on the same line."""
 _PERFUSION_HOLDS = 9
 """Packets, so 3 s: longer than a beat at 20 a minute."""
 _SPOT_HEAD = b"\x00\x02\x00\x0d\x00"
@@ -105,8 +110,8 @@ def _packet(buffer: bytearray, start: int, proof: int) -> int:
     return _PACKET
 
 
-def _steady(buffer: bytearray, start: int, proof: int) -> int:
-    """4 where `proof` frames of format 8 follow one another at `start`."""
+def _steady(buffer: bytearray, start: int, proof: int, reserved: int) -> int:
+    """4 where `proof` frames of format 8 follow one another at `start`, no `reserved` bit set in their last bytes."""
     end = len(buffer)
     for at in range(start, start + 4 * proof):
         if at >= end:
@@ -115,7 +120,7 @@ def _steady(buffer: bytearray, start: int, proof: int) -> int:
         place = (at - start) & 3
         if (byte >= 0x80) != (place == 0) or (place == 2 and 100 < byte != _NO_SPO2):
             return NO_FRAME
-        if proof > 1 and place == 3 and byte & _RESERVED_8:
+        if place == 3 and byte & reserved:
             return NO_FRAME
     return 4
 
@@ -144,6 +149,8 @@ class NoninCodec(Codec):
     def __init__(self, options: NoninOptions) -> None:
         super().__init__()
         self._formats = ("2", "7", "8", "13") if options.format == "auto" else (options.format,)
+        # Where the format is given, a model that uses a reserved bit is read all the same.
+        self._reserved = _RESERVED_8 if options.format == "auto" else 0
         self._framer = Framer(self._frame_length, _PACKET, self.counters)
         self._decoders: dict[str, Callable[[bytes, int, list[Event]], None]] = {
             "2": self._packet_2,
@@ -154,6 +161,8 @@ class NoninCodec(Codec):
         # Positions count every byte since the codec was made, so that they do not depend on how the bytes were split.
         self._running = ""
         self._end = -1
+        self._settled = ""
+        self._streak = 0
         self._found: list[tuple[str, int]] = []
         # A frame may have to wait for those that prove its format: it still has the time at which it came.
         self._arrivals: deque[tuple[int, int]] = deque(maxlen=4 * _PROOF_8 + 4)
@@ -179,6 +188,8 @@ class NoninCodec(Codec):
         self._arrivals.clear()
         self._running = ""
         self._end = -1
+        self._settled = ""
+        self._streak = 0
         self._red = False
 
     def _arrived(self, end: int, latest: int) -> int:
@@ -188,6 +199,8 @@ class NoninCodec(Codec):
         first = buffer[start]
         position = self.counters.bytes - len(buffer) + start
         running = self._running if position == self._end else ""
+        if self._settled and position - self._end > _UNSETTLED_AFTER:
+            self._settled = ""
         waiting = False
         forms: tuple[str, ...]
         if first == 0x01:
@@ -197,21 +210,28 @@ class NoninCodec(Codec):
         else:
             forms = ("8", "7") if running == "8" else ("7", "8")
         for form in forms:
-            if form not in self._formats:
+            if form not in self._formats or self._settled not in {"", form}:
                 continue
             if form == "13":
                 length = _spot(buffer, start)
             elif form == "8":
-                length = _steady(buffer, start, 1 if running == form else _PROOF_8)
+                length = _steady(buffer, start, 1 if running == form else _PROOF_8, self._reserved)
             else:
                 length = _packet(buffer, start, _PROOF_IN_RUN if running == form else _PROOF)
             if length > 0:
+                self._settle(form)
                 self._running = form
                 self._end = position + length
                 self._found.append((form, self._end))
                 return length
             waiting = waiting or length == INCOMPLETE
         return INCOMPLETE if waiting else NO_FRAME
+
+    def _settle(self, form: str) -> None:
+        """Believe in one format after a while: what noise makes of it must not pass for another one."""
+        self._streak = self._streak + 1 if form == self._running else 1
+        if self._streak >= _SETTLED_AFTER:
+            self._settled = form
 
     def _packet_2(self, frame: bytes, at: int, events: list[Event]) -> None:
         self._packet(frame[1::5], frame[3::5], frame[2::5], at, events)
@@ -245,12 +265,17 @@ class NoninCodec(Codec):
     def _format_13(self, frame: bytes, at: int, events: list[Event]) -> None:
         high, low = frame[14], frame[15]
         from_memory = low & 0x10
-        if high & 0x01 and not from_memory:
-            events.append(missing("pulse_rate", at, at, Cause.MEASUREMENT_FAILED))
-            events.append(missing("spo2", at, at, Cause.MEASUREMENT_FAILED))
-        elif not from_memory:
-            events.append(_reading("pulse_rate", (frame[16] & 1) << 8 | frame[17], _NO_RATE, 0, (), at))
-            events.append(_reading("spo2", frame[19], _NO_SPO2, 0, (), at))
+        if high & 0x01:
+            check = [missing(vital, at, at, Cause.MEASUREMENT_FAILED) for vital in ("pulse_rate", "spo2")]
+        else:
+            rate = (frame[16] & 1) << 8 | frame[17]
+            check = [
+                _reading("pulse_rate", rate, _NO_RATE, 0, (), at),
+                _reading("spo2", frame[19], _NO_SPO2, 0, (), at),
+            ]
+        if not from_memory:
+            # A spot check is made once and has an age, like a cuff pressure.
+            events += [reading._replace(episodic=True) for reading in check]
         text = "The oximeter sends spot checks from its memory: they are not current and are not recorded as readings"
         self._status("from_memory", from_memory, text, at, events)
         self._status("low_battery", low & 0x01, "Battery low", at, events)

@@ -5,6 +5,13 @@ acknowledges by itself as soon as a message has arrived, which would lose what w
 switch for that (its issue 345), so the calls on its inner paho client are made here and nowhere else, and tests hold
 them.
 
+MQTT 5, because only there a client says how much it takes without acknowledging it: while the disk refuses commits
+nothing is acknowledged, and a broker that waits for acknowledgements would leave the page and the alerts without
+values. A broker that does not know it is spoken to in 3.1.1 and keeps its own window.
+
+The session keeps every subscription that was ever made under its identifier. What comes by one of an earlier
+configuration may be another patient's, so that only messages of the configured topic are delivered.
+
 What a broker has retained is left out: it is the last value that somebody once sent, given out at every new link, and
 where it does not tell its own time it would pass for one of now. A message published while the station is away comes
 by the session all the same, whether it was to be retained or not.
@@ -13,33 +20,54 @@ by the session all the same, whether it was to be retained or not.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import logging
+import math
 import ssl
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import aiomqtt
 from aiomqtt.exceptions import MqttConnectError
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 
 from drivers.errors import LinkLost, LinkRefused
 from drivers.transports.base import Receiver, Transport
 
 if TYPE_CHECKING:
     import paho.mqtt.client as paho
+    from paho.mqtt.reasoncodes import ReasonCode
+
+log = logging.getLogger(__name__)
 
 KEEPALIVE = 15
 """Seconds without a sign of life after which the broker is asked for one; without an answer, the link is given up after
 as many again."""
 ANSWER_WITHIN = 5.0
-"""Seconds for the broker's answer to connecting and to subscribing. aiomqtt does not notice that the other side hangs
-up before it has answered, as a port forwarder does whose broker is down: such an attempt takes this long."""
+"""Seconds for the broker's answer to connecting and to subscribing, in which nothing else comes either."""
+IN_FLIGHT = 65_535
+"""Messages that the broker may send without having been acknowledged one: the most that MQTT 5 can ask for, 18 hours of
+one a second."""
+SESSION_LASTS = 7 * 24 * 3600
+"""Seconds that the broker keeps the session of a station that is away: over a closed week, and not for ever, as the
+sessions of devices that are no more fill the broker. Without a number a session of MQTT 5 ends with its connection."""
 
-_REFUSED = {132, 133, 134, 135}
-"""Answers to connecting that trying again cannot help: version, identifier, credentials, authorisation (MQTT 3.1.1
-section 3.2.2.3, in the numbers of MQTT 5, which paho uses for both)."""
+_VERSION = 132
+"""The answer of a broker that does not know MQTT 5, in which paho also reads the one that it gives in 3.1.1."""
+_REFUSED = {_VERSION, 133, 134, 135, 138, 157}
+"""Answers to connecting that trying again cannot help: version, identifier, credentials, authorisation, banned, moved
+(MQTT 5 section 3.2.2.2; paho uses its numbers for 3.1.1 too)."""
 _FAILURE = 128
-"""The answer to subscribing that refuses it, and all above (MQTT 3.1.1 section 3.9.3)."""
+"""The answer to subscribing that refuses it, and all above (MQTT 5 section 3.9.3)."""
+_TOPICS = 100
+"""Foreign topics that are remembered: an old subscription with wildcards may bring any number."""
+
+
+class _NoAnswer(aiomqtt.MqttError):
+    """The connection ended before the broker's answer was understood."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,16 +105,24 @@ class MqttTransport(Transport):
         self._tls = tls
         self._identifier = identifier
         self._settings = settings
+        self._version = aiomqtt.ProtocolVersion.V5
+        self._said_version = False
+        self._said_foreign: set[str] = set()
 
     async def run(self, receiver: Receiver) -> None:
         """Connect, subscribe and deliver each message; see `Transport.run`."""
         try:
-            async with self._client() as client:
+            async with contextlib.AsyncExitStack() as link:
+                client = await self._connect(link)
                 await self._subscribe(client)
                 receiver.opened()
+                unsubscribed: set[str] = set()
                 async for message in client.messages:
                     acknowledge = _acknowledgement(client, message.mid, message.qos)
-                    if message.retain:
+                    if not message.topic.matches(self._topic):
+                        acknowledge()
+                        await self._unsubscribe(client, message.topic.value, unsubscribed)
+                    elif message.retain:
                         acknowledge()
                     else:
                         receiver.received(_bytes(message.payload), acknowledge)
@@ -102,15 +138,62 @@ class MqttTransport(Transport):
                     ) from error
             raise LinkLost(f"{self.address}: {error}") from error
 
+    async def _connect(self, link: contextlib.AsyncExitStack) -> aiomqtt.Client:
+        """Connect in the newest version of MQTT that the broker speaks."""
+        if self._version is aiomqtt.ProtocolVersion.V5:
+            try:
+                return await link.enter_async_context(self._client(self._version))
+            except MqttConnectError as error:
+                if _code(error.rc) != _VERSION:
+                    raise
+                self._version = aiomqtt.ProtocolVersion.V311
+            except _NoAnswer:
+                # So do old brokers that are asked in MQTT 5, and port forwarders whose broker is down. Asked at once in
+                # 3.1.1 the former answer; it is not remembered, as the latter may have got their broker in between.
+                pass
+        client = await link.enter_async_context(self._client(aiomqtt.ProtocolVersion.V311))
+        if not self._said_version:
+            self._said_version = True
+            log.warning(
+                "%s: no MQTT 5: while nothing can be committed, values end at the broker's window", self.address
+            )
+        return client
+
+    async def _unsubscribe(self, client: aiomqtt.Client, topic: str, done: set[str]) -> None:
+        """End a subscription of an earlier configuration; `done` are the topics for which this link has tried."""
+        if topic in done or len(done) >= _TOPICS:
+            return
+        done.add(topic)
+        if topic not in self._said_foreign and len(self._said_foreign) < _TOPICS:
+            self._said_foreign.add(topic)
+            log.warning(
+                "%s: dropped a message of %r: the session had an earlier subscription, which is ended now",
+                self.address,
+                topic,
+            )
+        # One with wildcards stays: a message does not tell by which it came, and is dropped all the same.
+        await client.unsubscribe(topic)
+
     async def _subscribe(self, client: aiomqtt.Client) -> None:
+        asking = asyncio.ensure_future(client.subscribe(self._topic, qos=1, timeout=math.inf))
         try:
-            answers = await client.subscribe(self._topic, qos=1)
+            # The answer comes after all that was unacknowledged, which may take longer than any answer should.
+            came = -1
+            while not asking.done() and len(client.messages) > came:
+                came = len(client.messages)
+                await asyncio.wait([asking], timeout=ANSWER_WITHIN)
+            if not asking.done():
+                raise LinkLost(f"{self.address}: the broker does not answer the subscription")
+            answers = await asking
         except ValueError as error:
             raise LinkRefused(f"{self.address}: {self._topic!r} is nothing to subscribe to: {error}") from error
-        if any(_code(answer) >= _FAILURE for answer in answers):
-            raise LinkRefused(f"{self.address}: the broker does not allow this subscription")
+        finally:
+            asking.cancel()
+        for answer in answers:
+            if _code(answer) >= _FAILURE:
+                raise LinkRefused(f"{self.address}: the broker does not allow this subscription: {answer}")
 
-    def _client(self) -> aiomqtt.Client:
+    def _client(self, version: aiomqtt.ProtocolVersion) -> aiomqtt.Client:
         settings = self._settings
         context = None
         if self._tls:
@@ -126,17 +209,56 @@ class MqttTransport(Transport):
             username=settings.username,
             password=settings.password,
             identifier=self._identifier,
-            clean_session=False,
+            **_session(version),
             keepalive=KEEPALIVE,
             timeout=ANSWER_WITHIN,
             tls_context=context,
         )
         client._client.manual_ack_set(True)  # noqa: SLF001 - see the module's docstring
         client._client.on_socket_register_write = _watcher(asyncio.get_running_loop())  # noqa: SLF001 - likewise
+        client._client.on_disconnect = _hang_up(client, asyncio.get_running_loop())  # noqa: SLF001 - likewise
         return client
 
     def _write(self, data: bytes) -> None:
         """An MQTT device has no requests: `Transport.send` has refused already."""
+
+
+def _session(version: aiomqtt.ProtocolVersion) -> dict[str, Any]:
+    """What asks for the session that was; each version takes only its own words for that."""
+    if version is not aiomqtt.ProtocolVersion.V5:
+        return {"protocol": version, "clean_session": False}
+    properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+    properties.ReceiveMaximum = IN_FLIGHT
+    properties.SessionExpiryInterval = SESSION_LASTS
+    return {"protocol": version, "clean_start": False, "properties": properties}
+
+
+def _hang_up(client: aiomqtt.Client, loop: asyncio.AbstractEventLoop) -> paho.CallbackOnDisconnect_v2:
+    """What paho tells of the end of a connection.
+
+    aiomqtt's own leaves out an end before the broker's answer and waits for the answer as long as ever.
+    """
+
+    def ended(
+        inner: paho.Client,
+        data: object,
+        flags: paho.DisconnectFlags,
+        reason: ReasonCode,
+        properties: Properties | None,
+    ) -> None:
+        client._on_disconnect(inner, data, flags, reason, properties)  # noqa: SLF001 - see the module's docstring
+        answer = client._connected  # noqa: SLF001 - likewise
+
+        def give_up() -> None:
+            if not answer.done():
+                answer.set_exception(_NoAnswer("the connection ended before the broker had answered"))
+                # Nobody asks for it where connecting has failed by itself.
+                answer.exception()
+
+        # While it connects, the client is in another thread.
+        loop.call_soon_threadsafe(give_up)
+
+    return ended
 
 
 def _watcher(loop: asyncio.AbstractEventLoop) -> Callable[[paho.Client, object, paho.SocketLike], None]:

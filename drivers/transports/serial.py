@@ -7,6 +7,7 @@ Ports that have a file descriptor are read by the event loop itself (pyserial-as
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import io
 import os
@@ -48,15 +49,19 @@ class SerialTransport(Transport):
     async def run(self, receiver: Receiver) -> None:
         """Open the port and deliver; see `Transport.run`."""
         port = await _in_thread(self._open)
+        local = _has_descriptor(port)
         try:
-            if _has_descriptor(port):
+            if local:
                 await self._run_on_loop(port, receiver)
             else:
                 await self._run_in_thread(port, receiver)
         finally:
             self._link = None
             self._port = None
-            port.close()
+            if local:
+                port.close()
+            else:
+                _detached(port.close)
 
     def _open(self) -> serial.Serial:
         try:
@@ -108,7 +113,7 @@ class SerialTransport(Transport):
         if self._link is not None:
             self._link.write(data)
         elif self._port is not None:
-            self._port.write(data)
+            _detached(self._port.write, data)
 
 
 def _has_descriptor(port: serial.Serial) -> bool:
@@ -139,6 +144,17 @@ def _read_until(
         # pyserial's network ports fail with the latter two when they are closed while being read.
         if not stop.is_set():
             loop.call_soon_threadsafe(end, error)
+
+
+def _detached(call: Callable[..., object], *args: object) -> None:
+    """Have a network port written or closed without waiting: pyserial may take seconds for either."""
+
+    def work() -> None:
+        # A port that fails while being written or closed is noticed by its reader, or is gone already.
+        with contextlib.suppress(OSError, TypeError, AttributeError):
+            call(*args)
+
+    threading.Thread(target=work, name="serial port", daemon=True).start()
 
 
 async def _in_thread(call: Callable[[], _T]) -> _T:

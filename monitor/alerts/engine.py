@@ -8,7 +8,8 @@ Rules:
 - an invalid reading is neither inside nor outside a limit: it proves nothing, so it neither raises nor clears;
 - a provisional systolic never counts;
 - a questionable value counts like a valid one: a doubtful alarm is better than a missed one;
-- a standing alert survives a gap; a pending one starts anew after it, since the condition did not hold without a break;
+- a gap changes nothing: a standing alert stands, and a condition that was outside before and after it has held (a
+  device that speaks less often than its vitals go stale would else never alert);
 - a reading that arrives long after it was measured (a broker's backlog) is recorded, and alerts nobody;
 - a vital can become stale only once it has been measured, and never because of a device that is lost as a whole.
 """
@@ -19,6 +20,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+from drivers.device import LATE_AFTER
 from drivers.events import Cause, LinkState, Reading, Validity
 from drivers.vitals import VITALS
 from monitor.alerts.conditions import AlertEvent, AlertState, Kind, Limit, Priority
@@ -29,10 +31,6 @@ _LOST = {
     LinkState.UNDECODABLE: "sends what cannot be decoded",
     LinkState.REFUSED: "cannot be opened",
 }
-
-
-EPISODIC_HISTORY_AFTER = 900.0
-"""Seconds: a cuff pressure clears from a display after 15 minutes (a common factory setting of bedside monitors)."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +59,8 @@ class Seen(NamedTuple):
     device: str
     cause: str
     """Of the invalid readings that came since; empty where none came."""
+    episodic: bool
+    """It was measured once, and says nothing of when the next is due."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,17 +90,16 @@ def on_reading(profile: Profile, state: BedState, bed: str, device: str, reading
         return replace(state, seen={**state.seen, vital: last._replace(cause=reading.cause)}), []
     if Cause.PROVISIONAL in reading.cause or _is_history(profile, reading):
         return state, []
-    unbroken = last is not None and (VITALS[vital].episodic or now - last.at <= profile.stale_after)
-    pending, changes = _limits(profile, state, bed, device, reading, now, unbroken=unbroken)
+    pending, changes = _limits(profile, state, bed, device, reading, now)
     if f"stale_{vital}" in state.on:
         text = f"{VITALS[vital].label}: measured again"
         changes.append(_off(state.on[f"stale_{vital}"], reading.observed_at, text, reading.value))
-    seen = {**state.seen, vital: Seen(now, device, "")}
+    seen = {**state.seen, vital: Seen(now, device, "", reading.episodic)}
     return BedState(pending, _applied(state.on, changes), seen, state.lost), changes
 
 
 def _limits(
-    profile: Profile, state: BedState, bed: str, device: str, reading: Reading, now: float, *, unbroken: bool
+    profile: Profile, state: BedState, bed: str, device: str, reading: Reading, now: float
 ) -> tuple[Mapping[str, float], list[AlertEvent]]:
     limits = profile.by_vital.get(reading.vital, ())
     if not limits or reading.value is None:
@@ -114,7 +113,6 @@ def _limits(
                 changes.append(_off(state.on[rule], reading.observed_at, text, reading.value))
             continue
         since = pending.pop(rule, now)
-        since = since if unbroken else now
         if _outside(limit, reading.value):
             if now - since >= limit.delay:
                 changes.append(_limit_on(limit, bed, device, reading))
@@ -141,12 +139,16 @@ def on_link(profile: Profile, state: BedState, bed: str, device: str, link: Link
         lost = lost - {device}
         if rule in state.on:
             changes.append(_off(state.on[rule], at, f"{device}: {detail or 'receiving again'}"))
+    pending = state.pending
     if link is LinkState.ENDED:
-        # A capture that came to its end is no fault: its vitals are over, not stale.
+        # A capture that came to its end is no fault, and nothing could ever clear its alerts: it is over.
         gone = {vital for vital, last in seen.items() if last.device == device}
         seen = {vital: last for vital, last in seen.items() if vital not in gone}
-        changes += [_off(state.on[f"stale_{v}"], at, "ended") for v in gone if f"stale_{v}" in state.on]
-    return BedState(state.pending, _applied(state.on, changes), seen, lost), changes
+        pending = {rule: since for rule, since in pending.items() if rule.rsplit("_", 1)[0] not in gone}
+        changes += [
+            _off(alert, at, f"{device}: ended") for alert in state.on.values() if alert.device == device and alert.vital
+        ]
+    return BedState(pending, _applied(state.on, changes), seen, lost), changes
 
 
 def on_tick(profile: Profile, state: BedState, bed: str, now: float, at: int) -> Step:
@@ -155,7 +157,7 @@ def on_tick(profile: Profile, state: BedState, bed: str, now: float, at: int) ->
         _stale_on(profile, bed, vital, last, at)
         for vital, last in state.seen.items()
         if now - last.at >= profile.stale_after
-        and not VITALS[vital].episodic
+        and not last.episodic
         and last.device not in state.lost
         and f"stale_{vital}" not in state.on
     ]
@@ -166,7 +168,7 @@ def on_tick(profile: Profile, state: BedState, bed: str, now: float, at: int) ->
 
 def _is_history(profile: Profile, reading: Reading) -> bool:
     """Whether it was measured too long before it was received to say how the patient is now."""
-    return reading.age > (EPISODIC_HISTORY_AFTER if VITALS[reading.vital].episodic else profile.stale_after)
+    return reading.age > (LATE_AFTER if reading.episodic else profile.stale_after)
 
 
 def _outside(limit: Limit, value: float) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,6 +17,9 @@ from monitor import config_file
 from monitor.storage.history import History
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_EARLIEST, _LATEST = -(2**63), 2**63 - 1
+"""What the journal's times can be, in nanoseconds."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Bed = Annotated[str | None, typer.Option(help="Only this bed.")]
 Since = Annotated[
@@ -56,7 +59,7 @@ def alerts(
 
 def _history(data_dir: Path | None, config: Path | None) -> History:
     if data_dir is None:
-        data_dir = Path(config_file.load(config or config_file.default_path()).data_dir)
+        data_dir = Path(config_file.load(config or config_file.default_path(), here=False).data_dir)
     return History(data_dir)
 
 
@@ -74,15 +77,31 @@ def _print(row: Any, as_json: bool, text: str) -> None:
 
 
 def _moment(text: str | None) -> int | None:
-    """UTC nanoseconds of a time or of a duration ago. Raises `ConfigError`."""
+    """UTC nanoseconds of a time or of a duration ago, at the ends of what the journal can hold for one beyond them.
+
+    Raises `ConfigError`.
+    """
     if text is None:
         return None
     if match := re.fullmatch(r"(\d+(?:\.\d+)?)([smhd])", text):
-        return SystemClock.now_ns() - int(float(match[1]) * _UNITS[match[2]] * NS)
+        ago = min(float(match[1]) * _UNITS[match[2]] * NS, 2.0**65)
+        return _within(SystemClock.now_ns() - int(ago))
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise ConfigError([f"--since {text}: expected a time like 2026-11-25T09:00:00Z, or 30s, 10m, 2h, 1d"]) from None
-    if moment.tzinfo is None:
-        moment = moment.astimezone()
-    return int((moment - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() * NS)
+    return _within((_with_zone(moment) - _EPOCH) // timedelta(microseconds=1) * 1000)
+
+
+def _with_zone(moment: datetime) -> datetime:
+    if moment.tzinfo is not None:
+        return moment
+    try:
+        return moment.astimezone()
+    except (OverflowError, ValueError, OSError):
+        # At the ends of the calendar local time may fall off it; the hours of a zone do not matter there.
+        return moment.replace(tzinfo=UTC)
+
+
+def _within(at_ns: int) -> int:
+    return max(_EARLIEST, min(_LATEST, at_ns))

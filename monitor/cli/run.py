@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -12,10 +13,13 @@ import typer
 
 from drivers.clock import Clock, SystemClock
 from monitor import config_file
+from monitor.cli.executor import DaemonExecutor
 from monitor.cli.logs import LogFormat, set_up_logs
 from monitor.cli.simulated import cannot_simulate, simulated_devices
 from monitor.config import StationConfig
 from monitor.station import Station
+
+log = logging.getLogger(__name__)
 
 
 def run(
@@ -38,18 +42,27 @@ async def _serve(
 ) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    loop.set_default_executor(DaemonExecutor())
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     if seconds is not None:
         loop.call_later(seconds, stop.set)
     async with AsyncExitStack() as stack:
         addresses, endpoints = simulated_devices(settings, clock)
-        for endpoint in endpoints:
-            stack.push_async_callback(_end, asyncio.create_task(endpoint.serve()))
+        for (bed, device), endpoint in zip(addresses, endpoints, strict=True):
+            serving = asyncio.create_task(endpoint.serve(), name=f"{bed}/{device}")
+            serving.add_done_callback(_tell_failure)
+            stack.push_async_callback(_end, serving)
         station = Station(settings, clock, data_dir=data_dir, port=port, addresses=addresses)
-        station.open()
+        await station.open()
         print(f"The page is at {station.page.address}; the journal is {station.journal.path}", flush=True)
         await station.run(stop)
+
+
+def _tell_failure(serving: asyncio.Task[None]) -> None:
+    # For the station a simulated device that failed is one whose cable was pulled: here is who knows why.
+    if not serving.cancelled() and (error := serving.exception()):
+        log.error("%s: the simulated device failed", serving.get_name(), exc_info=error)
 
 
 async def _end(task: asyncio.Task[None]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import signal
 from pathlib import Path
 from typing import Annotated
@@ -10,9 +11,9 @@ from typing import Annotated
 import typer
 
 from drivers.clock import Clock, SystemClock
-from drivers.errors import ConfigError
+from drivers.errors import ConfigError, LinkRefused
 from monitor.cli.logs import LogFormat, set_up_logs
-from simulators.device_side import DeviceSide, make_side
+from simulators.device_side import DeviceSide, check_options, make_side
 from simulators.endpoint import Endpoint, MqttEndpoint, PtyEndpoint, TcpEndpoint
 from simulators.scenario import load_scenario
 
@@ -35,25 +36,27 @@ def simulate(
     if sum(given is not None for given in (serial_link, tcp, mqtt)) > 1:
         raise ConfigError(["give one of --serial-link, --tcp and --mqtt"])
     set_up_logs(LogFormat.TEXT)
-    options = dict(text.partition("=")[::2] for text in option or [])
-    side = make_side(driver, load_scenario(scenario).patient(seed), options)
+    side = make_side(driver, load_scenario(scenario).patient(seed), check_options(driver, _pairs(option or [])))
     asyncio.run(_serve(side, SystemClock(), serial_link, tcp, mqtt, for_))
+
+
+def _pairs(options: list[str]) -> dict[str, str]:
+    for option in options:
+        if "=" not in option:
+            raise ConfigError([f"--option {option}: expected KEY=VALUE"])
+    return dict(option.split("=", 1) for option in options)
 
 
 async def _serve(
     side: DeviceSide, clock: Clock, link: Path | None, tcp: str | None, mqtt: str | None, seconds: float | None
 ) -> None:
     endpoint: Endpoint
-    if tcp:
-        host, _, port = tcp.rpartition(":")
-        if not host or not port.isdecimal():
-            raise ConfigError([f"--tcp {tcp}: expected HOST:PORT"])
-        endpoint = TcpEndpoint(side, clock, host, int(port))
-        await endpoint.start()
-    elif mqtt:
-        endpoint = MqttEndpoint(side, clock, mqtt)
+    if tcp is not None:
+        endpoint = await _on_tcp(side, clock, tcp)
+    elif mqtt is not None:
+        endpoint = _on_mqtt(side, clock, mqtt)
     else:
-        endpoint = PtyEndpoint(side, clock, link)
+        endpoint = _on_serial(side, clock, link)
     print(endpoint.address, flush=True)
     serving = asyncio.create_task(endpoint.serve())
     loop = asyncio.get_running_loop()
@@ -64,3 +67,32 @@ async def _serve(
     await asyncio.gather(serving, return_exceptions=True)
     if not serving.cancelled() and (error := serving.exception()):
         raise error
+
+
+async def _on_tcp(side: DeviceSide, clock: Clock, address: str) -> TcpEndpoint:
+    host, _, port = address.rpartition(":")
+    if not host or not re.fullmatch(r"[0-9]{1,5}", port) or int(port) > 65535:
+        raise ConfigError([f"--tcp {address}: expected HOST:PORT, with a port from 0 to 65535"])
+    endpoint = TcpEndpoint(side, clock, host, int(port))
+    try:
+        await endpoint.start()
+    except (OSError, UnicodeError) as error:
+        # UnicodeError: of a name that no host can have.
+        raise LinkRefused(f"--tcp {address}: {error}") from error
+    return endpoint
+
+
+def _on_mqtt(side: DeviceSide, clock: Clock, url: str) -> MqttEndpoint:
+    try:
+        return MqttEndpoint(side, clock, url)
+    except ValueError as error:
+        raise ConfigError([f"--mqtt {url}: {error}"]) from error
+
+
+def _on_serial(side: DeviceSide, clock: Clock, link: Path | None) -> PtyEndpoint:
+    try:
+        return PtyEndpoint(side, clock, link)
+    except OSError as error:
+        if link is None:
+            raise LinkRefused(f"no pseudo-terminal is to be had: {error.strerror}") from error
+        raise ConfigError([f"--serial-link {link}: {error.strerror}"]) from error

@@ -34,7 +34,7 @@ def cannot_simulate(config: StationConfig) -> Iterator[Fault]:
 
 
 def simulated_devices(config: StationConfig, clock: Clock) -> tuple[Addresses, list[PtyEndpoint]]:
-    """The endpoints to serve, and where each is found. Needs a running loop."""
+    """Where each is found, and the endpoints to serve, in the same order. Needs a running loop."""
     addresses: dict[tuple[str, str], str] = {}
     endpoints = []
     for bed in config.beds:

@@ -127,7 +127,7 @@ class Database:
         series = dict(self._series)
         readings: list[_ReadingRow] = []
         for bed, device, batch, _ in batches:
-            for vital, value, validity, observed_at, received_at, cause, _ in batch:
+            for vital, value, validity, observed_at, received_at, cause, *_ in batch:
                 key = (bed, device, vital)
                 if key not in series:
                     connection.execute(_INSERT_SERIES, key)

@@ -26,7 +26,8 @@ from monitor.storage.lock import StationLock
 _MAX_WAITING = 1_000_000
 """Rows held in memory while the disk refuses them."""
 _FULL_WINDOW = 10
-"""Acknowledgements that are worth a commit at once: half of the 20 messages that mosquitto keeps in flight."""
+"""Acknowledgements that are worth a commit at once: half of the 20 messages that mosquitto keeps in flight for a client
+of MQTT 3.1.1; one of MQTT 5 does not wait for them."""
 _ROWS_A_COMMIT = 10_000
 """So that a long backlog is written in steps, each of which is kept even if the next one fails."""
 _RETRY_SECONDS = 1.0

@@ -49,6 +49,8 @@ def create_app(hub: LiveHub) -> Starlette:
     async def health(_request: Request) -> Response:
         if hub.closed:
             return JSONResponse({"status": "stopping"}, status_code=503)
+        if hub.notice:
+            return JSONResponse({"status": hub.notice}, status_code=503)
         return JSONResponse({"status": "ok"})
 
     return Starlette(

@@ -69,6 +69,22 @@ async def test_a_clock_set_right_is_believed_again(clock: ManualClock) -> None:
     assert [event.active for event in collector.events if isinstance(event, DeviceStatus)] == [True, False]
 
 
+async def test_pressures_that_arrive_long_after_their_own_time_are_told(clock: ManualClock) -> None:
+    class CuffCodec(StampedCodec):
+        def feed(self, data: bytes, received_at: int) -> list[Event]:
+            return [event._replace(episodic=True) for event in super().feed(data, received_at)]  # type: ignore[union-attr]
+
+    collector, transport = Collector(), FakeTransport()
+    running = asyncio.create_task(Device("dev", line_driver(), CuffCodec(), transport, collector, clock).run())
+    await clock.advance(0)
+    for age in (100, 1200, 1300, 60):
+        transport.give(str(age).encode())
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    told = [(event.code, event.active) for event in collector.events if isinstance(event, DeviceStatus)]
+    assert told == [("late", True), ("late", False)]
+
+
 def test_a_network_may_take_its_time() -> None:
     lag = ClockLag()
     assert not any(lag.observe(2.9, float(second)) for second in range(100))

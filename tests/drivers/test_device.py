@@ -62,6 +62,21 @@ async def test_attempts_are_never_more_than_the_longest_delay_apart_however_long
     assert collector.links == [LinkState.LOST]
 
 
+async def test_a_link_that_opens_and_breaks_at_once_is_not_tried_without_end(
+    clock: ManualClock, start: tuple[Start, Collector]
+) -> None:
+    _start, _ = start
+    transport = FakeTransport()
+    _start(transport)
+    await clock.advance(0)
+    for _ in range(600):
+        if transport._end is not None and not transport._end.done():
+            transport.end(LinkLost("closed by the other side"))
+        await clock.advance(0.1)
+    # Once the delays have grown, about one attempt in three quarters of a second; without back-off it would be 600.
+    assert transport.attempts < 200
+
+
 async def test_a_refused_link_is_shown_and_tried_seldom(clock: ManualClock, start: tuple[Start, Collector]) -> None:
     _start, collector = start
     transport = FakeTransport([LinkRefused("no permission")])

@@ -383,3 +383,16 @@ def test_arbitrary_bytes_never_raise(data):
     for event in one.feed(data, T0):
         assert not isinstance(event, Reading) or (event.value is None) == (event.validity == Validity.INVALID)
     DinamapSide(Patient()).answer(data, 0.0)
+
+
+def test_a_wall_clock_set_forward_gives_no_determination_again():
+    patient = Patient()
+    side, one = DinamapSide(patient), codec()
+    given, jump = [], 0
+    for step in range(400):
+        now = 1 + step / 4
+        if step == 200:
+            jump = 3600 * NS
+        if request := one.request(now):
+            given += one.feed(side.answer(request, now), int(now * NS) + jump)
+    assert [event.vital for event in given if isinstance(event, Reading)] == ["nibp_sys", "nibp_dia", "nibp_mean"]

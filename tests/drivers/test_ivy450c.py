@@ -435,3 +435,13 @@ def test_a_pressure_after_a_blank_is_of_now():
     device.feed(text(NIBP="4;;;;;;"), NOW)
     first = [e for e in only(Reading, device.feed(text(), NOW)) if e.vital == "nibp_sys"]
     assert [(e.value, e.cause) for e in first] == [(121, "")]
+
+
+def test_a_pressure_that_changed_while_nobody_looked_is_of_unknown_age():
+    device = codec()
+    device.feed(text() * 3, NOW)
+    device.reset()
+    again = device.feed(text(NIBP="4;130;80;97;80;;"), NOW + 1800 * SECOND)
+    assert [(e.value, e.cause) for e in only(Reading, again) if e.vital == "nibp_sys"] == [(130, "age_unknown")]
+    device.reset()
+    assert nibp(device.feed(text(NIBP="4;130;80;97;80;;"), NOW + 3600 * SECOND)) == []

@@ -8,10 +8,11 @@ import gc
 import json
 import logging
 import warnings
-from collections.abc import AsyncIterator, Awaitable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from aiomqtt import ProtocolVersion
 
 from drivers.clock import NS, Clock, ManualClock, SystemClock
 from drivers.device import Device
@@ -31,7 +32,8 @@ from tests.drivers.fakes import Collector
 TOPIC = "vitals/chair-1/gateway"
 IDENTIFIER = "station-gateway"
 WINDOW = 20
-"""Messages that mosquitto sends without having been acknowledged one, as it comes."""
+"""Messages that mosquitto, as it comes, sends in MQTT 3.1.1 without having been acknowledged one."""
+VERSIONS = pytest.mark.parametrize("version", [ProtocolVersion.V5, ProtocolVersion.V311])
 START = 1_790_000_000 * NS
 """A moment of the past for messages that tell their own time."""
 DYNAMIC_SECURITY = next(Path("/usr/lib").glob("**/mosquitto_dynamic_security.so"), None)
@@ -55,10 +57,13 @@ def transport(
     identifier: str = IDENTIFIER,
     tls: bool = False,
     settings: MqttSettings | None = None,
+    version: ProtocolVersion = ProtocolVersion.V5,
 ) -> MqttTransport:
-    return MqttTransport(
+    link = MqttTransport(
         "127.0.0.1", broker.port, topic, tls=tls, identifier=identifier, settings=settings or MqttSettings()
     )
+    link._version = version
+    return link
 
 
 class Inbox:
@@ -226,14 +231,16 @@ async def test_a_session_taken_over_by_another_program_is_a_lost_link(broker: Br
             await asyncio.wait_for(first, PATIENCE)
 
 
+@VERSIONS
 @pytest.mark.parametrize("password", ["wrong", None])
-async def test_a_wrong_password_needs_a_person(tmp_path: Path, password: str | None) -> None:
+async def test_a_wrong_password_needs_a_person(tmp_path: Path, password: str | None, version: ProtocolVersion) -> None:
     with Broker(tmp_path, users={"station": "right"}) as broker:
         good = MqttSettings(username="station", password="right")
-        async with linked(transport(broker, settings=good), Inbox()):
+        async with linked(transport(broker, settings=good, version=version), Inbox()):
             pass
-        with pytest.raises(LinkRefused, match="Not authorized"):
-            await outcome(transport(broker, settings=MqttSettings(username="station", password=password)))
+        bad = MqttSettings(username="station", password=password)
+        with pytest.raises(LinkRefused, match=r"135\] Not authorized"):
+            await outcome(transport(broker, settings=bad, version=version))
 
 
 async def test_no_user_at_all_needs_a_person(tmp_path: Path) -> None:
@@ -241,16 +248,21 @@ async def test_no_user_at_all_needs_a_person(tmp_path: Path) -> None:
         await outcome(transport(broker))
 
 
-async def test_a_subscription_that_the_broker_answers_with_no_needs_a_person(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("version", "reason"), [(ProtocolVersion.V5, "Not authorized"), (ProtocolVersion.V311, "Unspecified error")]
+)
+async def test_a_subscription_that_the_broker_answers_with_no_needs_a_person(
+    tmp_path: Path, version: ProtocolVersion, reason: str
+) -> None:
     if DYNAMIC_SECURITY is None:
         pytest.skip("this mosquitto has no dynamic security")
     rules = tmp_path / "rules.json"
     allowed = {"publishClientSend": True, "publishClientReceive": True, "subscribe": False, "unsubscribe": True}
     rules.write_text(json.dumps({"defaultACLAccess": allowed, "clients": [], "groups": [], "roles": []}))
     lines = (f"plugin {DYNAMIC_SECURITY}", f"plugin_opt_config_file {rules}")
-    refused = pytest.raises(LinkRefused, match="does not allow this subscription")
+    refused = pytest.raises(LinkRefused, match=f"does not allow this subscription: {reason}")
     with Broker(tmp_path / "broker", lines=lines) as broker, refused:
-        await outcome(transport(broker))
+        await outcome(transport(broker, version=version))
 
 
 async def test_an_access_list_lets_everybody_subscribe_and_keeps_the_messages_back(tmp_path: Path) -> None:
@@ -310,61 +322,249 @@ async def test_a_subscription_that_is_none_needs_a_person(broker: Broker) -> Non
         await outcome(transport(broker, "vitals/#/gateway"))
 
 
+class HalfABroker:
+    """A port that gives an answer of `answers` to CONNECT by its version, and hangs up where that is no yes.
+
+    Where it was a yes it answers SUBSCRIBE after `backlog` messages, one every `pause` seconds, and takes what else
+    comes; it hangs up once it has heard `questions` packets.
+    """
+
+    def __init__(
+        self, answers: Mapping[int, bytes], *, questions: int | None = None, backlog: int = 0, pause: float = 0
+    ) -> None:
+        self.answers = dict(answers)
+        self.versions: list[int] = []
+        """The protocol level that each CONNECT had."""
+        self._questions = questions
+        self._backlog = backlog
+        self._pause = pause
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.closing(writer):
+            connect = await self._packet(reader)
+            assert connect[:6] == b"\x00\x04MQTT"
+            version = connect[6]
+            self.versions.append(version)
+            writer.write(self.answers[version])
+            if self.answers[version][3:4] != b"\x00" or self._questions == 1:
+                return
+            subscribe = await self._packet(reader)
+            if self._questions == 2:
+                return
+            # In MQTT 5 the number of a packet is followed by its properties, here none.
+            none = b"\x00" if version == 5 else b""
+            topic = len(TOPIC).to_bytes(2, "big") + TOPIC.encode()
+            for number in range(self._backlog):
+                await asyncio.sleep(self._pause)
+                self._send(writer, 0x32, topic + (number + 1).to_bytes(2, "big") + none + b"%d" % number)
+            self._send(writer, 0x90, subscribe[:2] + none + b"\x01")
+            while await self._packet(reader):
+                pass
+
+    def _send(self, writer: asyncio.StreamWriter, kind: int, body: bytes) -> None:
+        writer.write(bytes([kind, len(body)]) + body)
+
+    async def _packet(self, reader: asyncio.StreamReader) -> bytes:
+        """The next packet without its head; they are all short here."""
+        head = await reader.read(2)
+        return await reader.readexactly(head[1]) if len(head) == 2 else b""
+
+
 @contextlib.asynccontextmanager
-async def half_a_broker(answer: bytes, questions: int) -> AsyncIterator[int]:
-    """A port that gives `answer` to the first packet of a connection, and hangs up when it has heard `questions`."""
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read(1024)
-        writer.write(answer)
-        if questions == 2:
-            await reader.read(1024)
-        writer.close()
-
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+async def half_a_broker(
+    answers: Mapping[int, bytes], *, questions: int | None = None, backlog: int = 0, pause: float = 0
+) -> AsyncIterator[tuple[HalfABroker, MqttTransport]]:
+    half = HalfABroker(answers, questions=questions, backlog=backlog, pause=pause)
+    server = await asyncio.start_server(half.serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
     try:
-        yield server.sockets[0].getsockname()[1]
+        yield half, MqttTransport("127.0.0.1", port, TOPIC, tls=False, identifier="i", settings=MqttSettings())
     finally:
         server.close()
 
 
+YES = {4: b"\x20\x02\x00\x00", 5: b"\x20\x03\x00\x00\x00"}
+NOT_NOW = {4: b"\x20\x02\x00\x03", 5: b"\x20\x03\x00\x88\x00"}
+NOTHING = {4: b"", 5: b""}
+
+
 @pytest.mark.parametrize(
-    ("answer", "questions"),
-    [(b"", 1), (b"\x20\x02\x00\x00", 1), (b"\x20\x02\x00\x00", 2), (b"\x20\x02\x00\x03", 1)],
+    ("answers", "questions"),
+    [(NOTHING, 1), (YES, 1), (YES, 2), (NOT_NOW, 1)],
     ids=["no answer", "connected and gone", "gone at the subscription", "not now"],
 )
 async def test_a_broker_that_hangs_up_before_the_link_stands_is_a_lost_link(
-    answer: bytes, questions: int, monkeypatch: pytest.MonkeyPatch
+    answers: Mapping[int, bytes], questions: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(mqtt, "ANSWER_WITHIN", 0.5)
-    async with half_a_broker(answer, questions) as port:
-        link = MqttTransport("127.0.0.1", port, TOPIC, tls=False, identifier="i", settings=MqttSettings())
+    async with half_a_broker(answers, questions=questions) as (_, link):
         with pytest.raises(LinkLost):
             await outcome(link)
 
 
-async def test_what_is_not_acknowledged_waits_in_the_broker_not_in_memory(broker: Broker) -> None:
+@pytest.mark.parametrize(
+    "refusal", [b"\x20\x03\x00\x84\x00", b"\x20\x02\x00\x01"], ids=["as in MQTT 5", "as in MQTT 3.1.1"]
+)
+async def test_a_broker_that_refuses_mqtt_5_is_spoken_to_in_3_1_1_from_then_on(
+    refusal: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with half_a_broker(YES | {5: refusal}) as (half, link):
+        for _ in range(3):
+            async with linked(link, Inbox()):
+                pass
+        assert half.versions == [5, 4, 4, 4]
+        half.answers[4] = b"\x20\x02\x00\x05"
+        with pytest.raises(LinkRefused, match="Not authorized"):
+            await outcome(link)
+    assert len(caplog.records) == 1
+
+
+@pytest.mark.parametrize("answer", [b"", YES[4]], ids=["hangs up", "does not look at the version"])
+async def test_a_broker_that_knows_nothing_of_mqtt_5_is_asked_in_3_1_1_at_once(
+    answer: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with half_a_broker(YES | {5: answer}) as (half, link):
+        for _ in range(2):
+            async with linked(link, Inbox()):
+                pass
+        assert half.versions == [5, 4, 5, 4]
+    assert len(caplog.records) == 1
+
+
+async def test_a_broker_that_was_down_behind_its_forwarder_is_still_spoken_to_in_mqtt_5() -> None:
+    async with half_a_broker(NOTHING) as (half, link):
+        for _ in range(2):
+            with pytest.raises(LinkLost, match="ended before the broker had answered"):
+                await outcome(link)
+        half.answers |= YES
+        async with linked(link, Inbox()):
+            assert half.versions == [5, 4, 5, 4, 5]
+
+
+async def test_a_broker_that_takes_neither_version_is_a_lost_link() -> None:
+    refusal = b"\x20\x02\x00\x01"
+    async with half_a_broker({4: refusal, 5: refusal}) as (half, link):
+        with pytest.raises(LinkLost):
+            await outcome(link)
+        assert half.versions == [5, 4]
+
+
+async def test_all_goes_on_coming_while_nothing_is_acknowledged_and_comes_again_after(broker: Broker) -> None:
+    inbox, link = Inbox(acknowledged=50), transport(broker)
+    async with linked(link, inbox):
+        await broker.publish(TOPIC, *numbered(0, 250))
+        assert await inbox.until(250) == numbered(0, 250)
+        await until(lambda: broker.acknowledged(IDENTIFIER) == 50)
+    # The session outlives its connection, and its broker.
+    await broker.publish(TOPIC, *numbered(250, 260))
+    broker.stop()
+    broker.start()
+    again = Inbox()
+    async with linked(link, again):
+        assert await again.until(210) == numbered(50, 260)
+        again.pay()
+        await until(lambda: broker.acknowledged(IDENTIFIER) == 260)
+        await broker.publish(TOPIC, b"new")
+        assert await again.until(211) == [*numbered(50, 260), b"new"]
+
+
+async def test_a_session_that_began_in_mqtt_3_1_1_is_found_again_in_5(broker: Broker) -> None:
+    async with linked(transport(broker, version=ProtocolVersion.V311), Inbox()):
+        await broker.publish(TOPIC, *numbered(0, 30))
+    again = Inbox()
+    async with linked(transport(broker), again):
+        assert await again.until(30) == numbered(0, 30)
+
+
+@VERSIONS
+async def test_more_may_have_to_come_again_than_fits_into_the_time_for_an_answer(
+    version: ProtocolVersion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # mosquitto answers the subscription after all that it owes.
+    monkeypatch.setattr(mqtt, "ANSWER_WITHIN", 1)
     inbox = Inbox()
-    async with broker.client() as other, linked(transport(broker), inbox):
-        await other.subscribe(TOPIC, qos=1)
-        await broker.publish(TOPIC, *numbered(0, 500))
-        async with asyncio.timeout(PATIENCE):
-            async for message in other.messages:
-                if message.payload == b"499":
-                    break
-        # Another subscriber has them all, and this one its window.
-        assert await inbox.until(WINDOW) == numbered(0, WINDOW)
-        # mosquitto 2.0 then sends up to a window for each acknowledgement, so that no more is promised than this.
-        acknowledged = 0
-        while len(inbox.payloads) < 500:
-            had = len(inbox.payloads)
-            inbox.pay(1)
-            acknowledged += 1
-            await inbox.until(had + 1)
-            assert len(inbox.payloads) <= WINDOW * (1 + acknowledged)
-        inbox.pay()
-        await until(lambda: broker.acknowledged(IDENTIFIER) == 500)
+    async with half_a_broker(YES, backlog=10, pause=0.2) as (_, link):
+        link._version = version
+        async with linked(link, inbox):
+            assert await inbox.until(10) == numbered(0, 10)
+
+
+@pytest.mark.parametrize("window", [WINDOW, 100])
+async def test_in_mqtt_3_1_1_what_is_not_acknowledged_waits_in_the_broker(tmp_path: Path, window: int) -> None:
+    inbox = Inbox()
+    # As it comes, or as its owner has raised it.
+    lines = ["log_type all"] if window == WINDOW else ["log_type all", f"max_inflight_messages {window}"]
+    with Broker(tmp_path, lines=lines) as broker:
+        link = transport(broker, version=ProtocolVersion.V311)
+        async with broker.client() as other, linked(link, inbox):
+            await other.subscribe(TOPIC, qos=1)
+            await broker.publish(TOPIC, *numbered(0, 500))
+            async with asyncio.timeout(PATIENCE):
+                async for message in other.messages:
+                    if message.payload == b"499":
+                        break
+            # Another subscriber has them all, and this one its window.
+            assert await inbox.until(window) == numbered(0, window)
+            # mosquitto 2.0 then sends up to a window for each acknowledgement, so that no more is promised than this.
+            acknowledged = 0
+            while len(inbox.payloads) < 500:
+                had = len(inbox.payloads)
+                inbox.pay(1)
+                acknowledged += 1
+                await inbox.until(had + 1)
+                assert len(inbox.payloads) <= window * (1 + acknowledged)
+            inbox.pay()
+            await until(lambda: broker.acknowledged(IDENTIFIER) == 500)
     assert inbox.payloads == numbered(0, 500)
+
+
+def unsubscribed(broker: Broker) -> int:
+    return broker.log().count(f"Received UNSUBSCRIBE from {IDENTIFIER}")
+
+
+async def test_messages_of_a_topic_that_is_no_longer_the_configured_one_are_dropped(
+    broker: Broker, caplog: pytest.LogCaptureFixture
+) -> None:
+    old, inbox = "vitals/chair-2/gateway", Inbox()
+    async with linked(transport(broker, old), inbox):
+        await broker.publish(old, b"in flight")
+        await inbox.until(1)
+    await broker.publish(old, b"waiting", b"waiting too")
+    link, mine = transport(broker), Inbox(acknowledged=99)
+    async with linked(link, mine):
+        await broker.publish(TOPIC, b"mine")
+        assert await mine.until(1) == [b"mine"]
+        await until(lambda: broker.acknowledged(IDENTIFIER) == 4)
+        await until(lambda: unsubscribed(broker) == 1)
+        sent = broker.log().count(f"Sending PUBLISH to {IDENTIFIER}")
+        await broker.publish(old, b"another patient's")
+        await broker.publish(TOPIC, b"mine too")
+        assert await mine.until(2) == [b"mine", b"mine too"]
+        assert broker.log().count(f"Sending PUBLISH to {IDENTIFIER}") == sent + 1
+    assert [old in record.getMessage() for record in caplog.records] == [True]
+    # Nothing of it comes back with the session.
+    await broker.publish(old, b"another patient's")
+    async with linked(link, mine):
+        await broker.publish(TOPIC, b"last")
+        assert await mine.until(3) == [b"mine", b"mine too", b"last"]
+    assert unsubscribed(broker) == 1
+
+
+async def test_what_an_old_subscription_with_wildcards_brings_is_dropped_though_it_cannot_be_ended(
+    broker: Broker, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with linked(transport(broker, "vitals/#"), Inbox()):
+        pass
+    link, mine = transport(broker, "vitals/chair-1/+"), Inbox(acknowledged=99)
+    for number in range(2):
+        async with linked(link, mine):
+            await broker.publish("vitals/chair-2/gateway", b"another patient's", b"another patient's")
+            await broker.publish(TOPIC, b"mine")
+            await until(lambda: b"mine" in mine.payloads)
+            await until(lambda: unsubscribed(broker) == number + 1)  # noqa: B023 - called here and now
+            assert set(mine.payloads) == {b"mine"}
+            mine.payloads.clear()
+    assert len(caplog.records) == 1
 
 
 @pytest.mark.parametrize("when", ["before it is noticed", "in the turn that notices", "after"])

@@ -106,7 +106,7 @@ def test_a_provisional_systolic_never_alerts() -> None:
     assert len(run.read(10, "nibp_sys", 190)) == 1
 
 
-def test_a_gap_keeps_a_standing_alert_and_restarts_a_pending_one() -> None:
+def test_a_gap_keeps_a_standing_alert_and_a_pending_one() -> None:
     run = Run()
     for t in range(6):
         run.read(t, "spo2", 80)
@@ -118,7 +118,16 @@ def test_a_gap_keeps_a_standing_alert_and_restarts_a_pending_one() -> None:
     pending = Run()
     pending.read(0, "spo2", 80)
     pending.read(60, "spo2", 80)
-    assert pending.story == []
+    assert pending.story == [("spo2_low", "on")]
+
+
+@given(st.floats(0.1, 600))
+def test_a_value_that_is_always_outside_alerts_however_seldom_it_comes(pause: float) -> None:
+    run = Run()
+    for number in range(52):
+        run.read(number * pause, "spo2", 80)
+        run.tick(number * pause)
+    assert "spo2_low" in run.state.on
 
 
 def test_a_backlog_is_recorded_and_alerts_nobody() -> None:
@@ -170,6 +179,20 @@ def test_one_kind_of_loss_after_another_is_still_one_alert() -> None:
     assert run.story == [("device_lost_dev", "on")]
 
 
+def test_the_end_of_a_capture_ends_its_alerts() -> None:
+    run = Run()
+    run.link(0, LinkState.RECEIVING)
+    run.read(0, "heart_rate", 30)
+    run.link(1, LinkState.ENDED)
+    assert run.story == [("heart_rate_low", "on"), ("heart_rate_low", "off")]
+
+
+def test_a_spot_check_does_not_go_stale() -> None:
+    run = Run()
+    run.reading(0, measured("spo2", 97, 0, 0)._replace(episodic=True))
+    assert run.tick(600) == []
+
+
 def test_the_end_of_a_capture_alerts_nobody() -> None:
     run = Run()
     run.link(0, LinkState.RECEIVING)
@@ -203,17 +226,14 @@ def test_an_alert_is_only_for_a_condition_that_held_its_whole_delay(
     sequence: list[tuple[float, str, float | None]],
 ) -> None:
     run, t, outside_since = Run(), 0.0, None
-    last = None
     for wait, vital, value in sequence:
         t += wait
         changes = run.read(t, vital, value)
         if vital != "spo2" or value is None:
             continue
-        gap = last is None or t - last > PROFILE.stale_after
-        last = t
         if value >= 90:
             outside_since = None
-        elif outside_since is None or gap:
+        elif outside_since is None:
             outside_since = t
         for change in changes:
             if (change.rule, change.state) == ("spo2_low", AlertState.ON):

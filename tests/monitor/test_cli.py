@@ -12,8 +12,14 @@ from pathlib import Path
 
 import pytest
 
+from drivers.clock import SystemClock
+from drivers.errors import ConfigError
 from drivers.registry import drivers
+from monitor import config_file
+from monitor.cli import run
 from monitor.cli.drivers import markdown_table
+from simulators.device_side import check_options
+from simulators.endpoint import PtyEndpoint
 from tests.conftest import RECORDINGS
 from tests.monitor.program import COMMAND, ROOT, Start, call, wait_for
 
@@ -50,6 +56,30 @@ def test_readings_are_in_order_of_time_and_can_be_chosen(recorded: Path) -> None
     assert 1 <= len(later.splitlines()) < len(rows)
     assert call("readings", "--data-dir", recorded, "--since", "1d").stdout.count("\n") == len(rows)
     assert call("readings", "--data-dir", recorded, "--since", "2999-01-01T00:00:00Z").stdout == ""
+    last = rows[-1]["observed_at"]
+    assert len(later.splitlines()) == len([row for row in rows if row["observed_at"] == last])
+
+
+@pytest.mark.parametrize(
+    ("since", "zone", "found"),
+    [
+        ("99999999999999d", "UTC", "everything"),
+        ("9" * 400 + "d", "UTC", "everything"),
+        ("0001-01-01", "Pacific/Kiritimati", "everything"),
+        ("0001-01-01T00:00:00+14:00", "UTC", "everything"),
+        ("9999-12-31T23:59:59Z", "UTC", "nothing"),
+        ("9999-12-31T23:59:59", "Pacific/Pago_Pago", "nothing"),
+    ],
+)
+def test_since_may_be_long_ago_or_far_ahead(
+    recorded: Path, since: str, zone: str, found: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", zone)
+    for what in ("readings", "alerts"):
+        done = call(what, "--data-dir", recorded, "--since", since)
+        assert (done.returncode, done.stderr) == (0, "")
+        expected = call(what, "--data-dir", recorded).stdout if found == "everything" else ""
+        assert done.stdout == expected
 
 
 def test_readings_for_people_are_one_line_each(recorded: Path) -> None:
@@ -233,12 +263,70 @@ def test_decode_of_messages_takes_a_line_for_each(tmp_path: Path) -> None:
         (["simulate", "nonin", "--scenario", "nap"], 2),
         (["simulate", "nonin", "--tcp", "nowhere"], 2),
         (["simulate", "nonin", "--tcp", "127.0.0.1:0", "--serial-link", "x"], 2),
+        (["simulate", "nonin", "--tcp", "127.0.0.1:99999"], 2),
+        (["simulate", "nonin", "--tcp", "a" * 100 + ":1"], 1),
+        (["simulate", "nonin", "--serial-link", "/nonexist/a"], 2),
+        (["simulate", "nonin", "--serial-link", ""], 2),
+        (["simulate", "mqtt_json", "--mqtt", "mqtt://127.0.0.1:1x/a"], 2),
+        (["simulate", "mqtt_json", "--mqtt", "mqtt://127.0.0.1"], 2),
+        (["simulate", "mqtt_json", "--mqtt", "mqtt://127.0.0.1/"], 2),
+        (["simulate", "mqtt_json", "--mqtt", "mqtt://127.0.0.1/a/+"], 2),
+        (["simulate", "mqtt_json", "--mqtt", "mqtt://127.0.0.1/a/#"], 2),
+        (["simulate", "mqtt_json", "--mqtt", "mqtt://127.0.0.1/a/%23"], 2),
+        (["simulate", "mqtt_json", "--mqtt", "/dev/ttyUSB0"], 2),
+        (["simulate", "nonin", "--option", "format=99"], 2),
+        (["simulate", "nonin", "--option", "format"], 2),
+        (["simulate", "nonin", "--option", "x=y"], 2),
+        (["simulate", "nonin", "--option", "patient=y"], 2),
+        (["simulate", "dinamap", "--option", "oximeter=perhaps"], 2),
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_line(args: list[str], code: int) -> None:
     done = call(*args, cwd=ROOT)
     assert done.returncode == code
     assert done.stderr.count("\n") == 1, done.stderr
+
+
+def test_a_simulated_device_on_a_taken_port_is_refused_in_one_line() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        done = call("simulate", "nonin", "--tcp", f"127.0.0.1:{taken.getsockname()[1]}")
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert "address already in use" in done.stderr
+
+
+def test_a_file_in_the_place_of_a_link_is_left_alone(tmp_path: Path) -> None:
+    for name in ("kept", "other.new"):
+        (tmp_path / name).write_text("mine")
+        link = tmp_path / name.removesuffix(".new")
+        done = call("simulate", "nonin", "--serial-link", link, "--for", "0.1")
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr == f"--serial-link {link}: {tmp_path / name} exists and is no symbolic link\n"
+        assert (tmp_path / name).read_text() == "mine"
+
+
+def test_options_of_the_driver_and_of_its_simulated_device_are_taken() -> None:
+    assert check_options("nonin", {"format": "8"}) == {"format": "8"}
+    assert check_options("dinamap", {"oximeter": "false"}) == {"oximeter": False}
+    assert check_options("mqtt_json", {"time": "ts", "start_ns": "5"}) == {"time": "ts", "start_ns": 5}
+    with pytest.raises(ConfigError) as caught:
+        check_options("nonin", {"format": "99", "x": "y"})
+    assert [fault.split(":")[0] for fault in caught.value.faults] == ["--option format", "--option x"]
+    assert "there are: format" in caught.value.faults[1]
+
+
+async def test_a_simulated_device_that_fails_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def serve(_: PtyEndpoint) -> None:
+        raise OSError("the patient has left")
+
+    monkeypatch.setattr(PtyEndpoint, "serve", serve)
+    await run._serve(config_file.load(config_file.default_path()), SystemClock(), tmp_path / "data", 0, 0.5)
+    told = [record for record in caplog.records if record.name == "monitor.cli.run"]
+    assert [record.getMessage() for record in told] == [
+        f"{name}: the simulated device failed" for name in ("chair-1/oximeter", "chair-1/cuff", "chair-2/monitor")
+    ]
+    assert all(record.exc_info for record in told)
 
 
 def test_a_simulated_device_on_its_own_is_recorded_through_its_link(tmp_path: Path, start_station: Start) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,8 @@ import pytest
 from drivers.errors import ConfigError
 from monitor import config_file
 from monitor.alerts.conditions import Priority
+from monitor.cli.simulated import cannot_simulate
+from tests.monitor.program import ROOT
 
 GOOD = """\
 site: demo
@@ -50,6 +54,46 @@ def test_the_shipped_one_is_good() -> None:
     assert [bed.id for bed in config.beds] == ["chair-1", "chair-2"]
 
 
+def test_the_shipped_one_is_good_with_every_line_in_it_turned_on(tmp_path: Path) -> None:
+    text = config_file.default_path().read_text(encoding="utf-8")
+    turned_on = re.sub(r"^# (?=mqtt:|  \w+:.*$)(?!  url:)", "", text, flags=re.MULTILINE).replace(
+        "# line: {", "line: {"
+    )
+    config = config_file.load(write(tmp_path, turned_on), cannot_simulate, here=False)
+    assert (config.mqtt.username, config.mqtt.ca_file) == ("station", "/etc/ssl/clinic-ca.pem")
+    assert config.beds[1].devices[0].line.parity == "N"
+
+
+def whole(block: str) -> str:
+    """A configuration with what the documents show of one in its place."""
+    text = textwrap.dedent(block)
+    if "beds:" in text:
+        return text
+    if not text.startswith("- id:"):
+        over_mqtt = text.startswith("options:")
+        url = "" if "url:" in text else f"url: {'mqtt://broker/topic' if over_mqtt else '/dev/ttyUSB0'}\n"
+        text = f"- id: device\n  driver: {'mqtt_json' if over_mqtt else 'nonin'}\n" + textwrap.indent(url + text, "  ")
+    return "beds:\n  - id: chair-1\n    devices:\n" + textwrap.indent(text, "      ")
+
+
+DOCUMENTED = [
+    pytest.param(block, id=f"{name}-{number}")
+    for name in ("README.md", "docs/connecting.md")
+    for number, block in enumerate(
+        re.findall(r"^```yaml\n(.*?)^```", (ROOT / name).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    )
+]
+
+
+@pytest.mark.parametrize("block", DOCUMENTED)
+def test_what_the_documents_show_is_good(tmp_path: Path, block: str) -> None:
+    config_file.load(write(tmp_path, whole(block)), cannot_simulate, here=False)
+
+
+def test_the_documents_show_some() -> None:
+    assert len(DOCUMENTED) >= 7
+
+
 def test_ids_are_filled_into_an_address(tmp_path: Path) -> None:
     text = GOOD.replace("driver: nonin", "driver: mqtt_json").replace(
         "/dev/ttyUSB0", '"mqtt://b/vitals/{bed}/{device}"'
@@ -89,11 +133,68 @@ def test_ids_are_filled_into_an_address(tmp_path: Path) -> None:
         ),
         ("url: /dev/ttyUSB0", "url: /dev/ttyUSB0\n        vitals: [temp]", "8: beds[0].devices[0].vitals: the driver"),
         ("url: /dev/ttyUSB0", "url: /dev/ttyUSB0\n        silent_after: 0", "8: beds[0].devices[0].silent_after"),
+        ("url: /dev/ttyUSB0", "url: /dev/ttyUSB0\n        vitals: []", "8: beds[0].devices[0].vitals: at least one"),
+        ("url: /dev/ttyUSB0", 'url: " "', "7: beds[0].devices[0].url: ' ' is blank"),
+        ("url: /dev/ttyUSB0", 'url: "/dev/ttyUSB0 "', "7: beds[0].devices[0].url: '/dev/ttyUSB0 ' is blank, or has"),
+        ("url: /dev/ttyUSB0", r'url: "/dev/tty\0"', "7: beds[0].devices[0].url: '/dev/tty\\x00' has a character"),
+        ("limit: 90", "limit: 101", "11: alerts.limits.spo2.low.limit: 101 % is outside what spo2 can be, 20 to 100"),
+        ("limit: 90", "limit: 0.9", "11: alerts.limits.spo2.low.limit: 0.9 % is outside"),
+        (
+            "hysteresis: 2",
+            "hysteresis: 11",
+            "11: alerts.limits.spo2.low.hysteresis: the alert would go off only at 101 %",
+        ),
+        (
+            "hysteresis: 2}",
+            "hysteresis: 6}\n      high: {limit: 95, priority: low}",
+            "11: alerts.limits.spo2.low.hysteresis: the alert would go off only at 96 %, outside 20 to 95",
+        ),
+        (
+            "hysteresis: 2}",
+            "hysteresis: 2}\n      high: {limit: 95, priority: low, hysteresis: 6}",
+            "12: alerts.limits.spo2.high.hysteresis: the alert would go off only at 89 %, outside 90 to 100",
+        ),
+        (
+            "low: {limit: 90",
+            "high: {limit: 21",
+            "11: alerts.limits.spo2.high.hysteresis: the alert would go off only at 19",
+        ),
+        ("site: demo", "site: demo\n? [a, b]\n: 1", "2: a key is one word"),
+        ("site: demo", "site: demo\nweb:\n  ? {a: 1}\n  : 1", "3: web: a key is one word"),
+        (
+            "site: demo",
+            "site: demo\nweb: {port: " + "9" * 5000 + "}",
+            "2: web.port: a number of 5000 digits is too long",
+        ),
+        ("site: demo", 'site: "\\ud800"', "1: site: '\\ud800' has a character that no text can have"),
+        ("site: demo", 'site: demo\n"\\ud800": 1', "2: '\\ud800' has a character that no text can have"),
+        ("site: demo", "site: !secret demo", "1: site: the tag !secret is not known here"),
+        ("site: demo", "site: !!set {a, b}", "1: site: the tag !!set is not known here"),
+        ("site: demo", "site: !!binary aGVsbG8=", "1: site: the tag !!binary is not known here"),
+        ("site: demo", "site: !!int demo", "1: site: the tag !!int is not known here"),
+        ("site: demo", "site: demo\nmqtt: !broker {username: a}", "2: mqtt: the tag !broker is not known here"),
+        ("site: demo", "site: 2026-99-99", "1: site: 2026-99-99 means different things"),
+        ("site: demo", "site: demo\nweb: &a {host: *a}", "2: web.host"),
+        ("site: demo", "site: demo\nweb: " + "[" * 100 + "]" * 100, "2: web[0][0]"),
+        ("site: demo", "site: demo\nweb: a\x07b", "2: not readable as YAML"),
     ],
 )
 def test_a_fault_is_named_with_its_line(tmp_path: Path, change: str, to: str, expected: str) -> None:
     (fault,) = faults(tmp_path, GOOD.replace(change, to))
     assert fault.startswith(expected)
+
+
+def test_what_is_nested_too_deeply_to_be_read_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path, "site: " + "[" * 2000 + "]" * 2000 + "\n")
+    with pytest.raises(ConfigError) as caught:
+        config_file.load(path)
+    assert caught.value.faults == [f"{path}: nested too deeply"]
+
+
+def test_aliases_that_would_fill_the_memory_are_refused(tmp_path: Path) -> None:
+    lines = ["a0: &a0 [x]"] + [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 12)]
+    (fault,) = faults(tmp_path, "\n".join(lines) + "\n")
+    assert "too large with its aliases filled in" in fault
 
 
 def test_quoted_words_are_text(tmp_path: Path) -> None:
@@ -145,6 +246,23 @@ def test_the_password_comes_from_the_environment_or_a_file(tmp_path: Path, monke
     secret.write_text("s3cret\n", encoding="utf-8")
     config = config_file.load(write(tmp_path, GOOD + f"mqtt: {{username: station, password_file: {secret}}}\n"))
     assert config.mqtt.settings().password == "s3cret"
+
+
+@pytest.mark.parametrize(
+    ("key", "name", "problem"),
+    [
+        ("password_env", "NO_SUCH_VARIABLE", "the environment has no variable NO_SUCH_VARIABLE"),
+        ("password_file", "/nonexist/a", "/nonexist/a: No such file or directory"),
+        ("ca_file", "/nonexist/a", "/nonexist/a: No such file or directory"),
+        ("cert_file", "/nonexist/a", "/nonexist/a: No such file or directory"),
+        ("key_file", "/dev", "/dev: Is a directory"),
+    ],
+)
+def test_what_the_broker_needs_and_is_not_there_is_a_fault(tmp_path: Path, key: str, name: str, problem: str) -> None:
+    text = GOOD + f"mqtt:\n  username: station\n  {key}: {name}\n"
+    assert faults(tmp_path, text) == [f"14: mqtt.{key}: {problem}"]
+    # Who only reads the journal does not need it.
+    assert config_file.load(write(tmp_path, text), here=False).data_dir == "infusion-data"
 
 
 def test_a_password_in_the_file_itself_is_refused(tmp_path: Path) -> None:

@@ -1,21 +1,23 @@
-"""A whole station on a real broker: whenever it is killed, every message published is in the journal once."""
+"""A whole station on a real broker: whatever befalls it, every message published is in the journal once."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import random
+import resource
 import signal
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from drivers.clock import NS
 from monitor.storage.history import History
-from tests.broker import Broker, until
+from tests.broker import PATIENCE, Broker, until
 from tests.monitor.program import RunningStation
 
 KILLS = 6
@@ -23,6 +25,8 @@ MESSAGES = 2000
 TOPIC = "vitals/chair-1/gateway"
 CONFIGURATION = """
 site: test
+alerts:
+  stale_after: 600
 beds:
   - id: chair-1
     devices:
@@ -41,12 +45,13 @@ def broker(tmp_path: Path) -> Iterator[Broker]:
 class Site:
     """A station's configuration and journal, and a gateway that numbers its messages from 0."""
 
-    def __init__(self, folder: Path, broker: Broker) -> None:
+    def __init__(self, folder: Path, broker: Broker, *, ago: float = 3 * 3600) -> None:
+        """The first message is of `ago` seconds before now."""
         self.data = folder / "data"
         self._configuration = folder / "config.yaml"
         self._configuration.write_text(CONFIGURATION.format(port=broker.port))
         self._broker = broker
-        self._start = time.time_ns() - 3 * 3600 * NS
+        self._start = time.time_ns() - int(ago * NS)
         self.published = 0
 
     async def start(self) -> RunningStation:
@@ -54,7 +59,11 @@ class Site:
 
     def message(self, number: int) -> str:
         """Each has its own second of the past and its own temperature."""
-        return json.dumps({"time": self._start + number * NS, "temp": 30 + number / 1000})
+        return json.dumps({"time": self._start + number * NS, "temp": self.temperature(number)})
+
+    @staticmethod
+    def temperature(number: int) -> float:
+        return 30 + number / 1000
 
     async def subscribed(self) -> None:
         """Wait until the station's first subscription stands: what is published before it goes nowhere."""
@@ -79,7 +88,7 @@ class Site:
         numbers = [(row.observed_at - self._start) // NS for row in rows]
         for row, number in zip(rows, numbers, strict=True):
             assert (row.bed, row.device, row.vital) == ("chair-1", "gateway", "temp")
-            assert (row.observed_at, row.value) == (self._start + number * NS, 30 + number / 1000)
+            assert (row.observed_at, row.value) == (self._start + number * NS, self.temperature(number))
         return numbers
 
     async def complete(self) -> None:
@@ -190,3 +199,41 @@ async def test_a_station_stops_in_order_though_its_broker_does_not_answer(
     assert code == 0, said
     assert "Traceback" not in said
     site.whole()
+
+
+async def test_while_the_disk_takes_nothing_every_message_reaches_the_page_and_later_the_journal(
+    tmp_path: Path, broker: Broker
+) -> None:
+    site = Site(tmp_path, broker, ago=100)
+    station = await site.start()
+
+    async def page() -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(await asyncio.to_thread(station.get, "/api/snapshot"))
+        return found
+
+    async def shown(what: Callable[[dict[str, Any]], bool]) -> None:
+        async with asyncio.timeout(PATIENCE):
+            while not what(await page()):
+                await asyncio.sleep(0.05)
+
+    try:
+        await site.subscribed()
+        await site.publish(10)
+        await site.complete()
+        # From here on the kernel refuses every write that makes a file longer than it is.
+        length = (site.data / "journal.db-wal").stat().st_size
+        endless = resource.RLIM_INFINITY
+        resource.prlimit(station.process.pid, resource.RLIMIT_FSIZE, (length, endless))
+        # Three times as many as mosquitto sends by itself without an acknowledgement.
+        await site.publish(60)
+        await shown(lambda page: str(page["notice"]).startswith("NOT RECORDING"))
+        await shown(lambda page: page["beds"][0]["vitals"]["temp"]["value"] == site.temperature(70))
+        assert site.stored() == list(range(11))
+
+        resource.prlimit(station.process.pid, resource.RLIMIT_FSIZE, (endless, endless))
+        await site.complete()
+        await shown(lambda page: page["notice"] == "")
+    finally:
+        code, said = await asyncio.to_thread(station.stop)
+    assert code == 0, said
+    assert site.stored() == list(range(71))

@@ -37,7 +37,7 @@ async def running(tmp_path: Path, text: str) -> AsyncIterator[Station]:
     path = tmp_path / "site.yaml"
     path.write_text(text, encoding="utf-8")
     station = Station(config_file.load(path), SystemClock(), data_dir=tmp_path / "data", port=0)
-    station.open()
+    await station.open()
     stop = asyncio.Event()
     task = asyncio.create_task(station.run(stop))
     try:
@@ -149,8 +149,8 @@ async def test_a_second_station_is_refused_and_leaves_the_first_alone(tmp_path: 
     async with running(tmp_path, text) as station:
         config = config_file.load(tmp_path / "site.yaml")
         with pytest.raises(StationRunning):
-            Station(config, SystemClock(), data_dir=tmp_path / "data", port=0).open()
+            await Station(config, SystemClock(), data_dir=tmp_path / "data", port=0).open()
         port = int(station.page.address.rsplit(":", 1)[1])
         with pytest.raises(PortInUse):
-            Station(config, SystemClock(), data_dir=tmp_path / "other", port=port).open()
+            await Station(config, SystemClock(), data_dir=tmp_path / "other", port=port).open()
         await until(lambda: station.devices[0].state is LinkState.LOST)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import pytest
 import serial
 
 from drivers.clock import SystemClock
 from simulators.device_side import DeviceSide
-from simulators.endpoint import PtyEndpoint, TcpEndpoint
+from simulators.endpoint import MqttEndpoint, PtyEndpoint, TcpEndpoint
 from simulators.patient import Patient
 
 
@@ -44,6 +45,34 @@ async def test_a_pseudo_terminal_is_a_serial_port_for_pyserial(tmp_path: Path) -
     serving.cancel()
     await asyncio.gather(serving, return_exceptions=True)
     assert not link.is_symlink()
+
+
+async def test_a_file_in_the_place_of_the_link_is_never_replaced(tmp_path: Path) -> None:
+    file = tmp_path / "notes"
+    file.write_text("mine")
+    for link in (file, file / "a", tmp_path):
+        with pytest.raises(OSError, match=r"notes|no symbolic link"):
+            PtyEndpoint(Echo(), SystemClock(), link)
+    assert file.read_text() == "mine"
+
+
+async def test_an_old_link_is_turned_and_only_an_own_one_is_removed(tmp_path: Path) -> None:
+    link = tmp_path / "monitor"
+    link.symlink_to("/dev/gone")
+    first = PtyEndpoint(Echo(), SystemClock(), link)
+    second = PtyEndpoint(Echo(), SystemClock(), link)
+    first.unplug()
+    assert link.is_char_device()
+    link.unlink()
+    link.write_text("somebody's")
+    second.unplug()
+    assert link.read_text() == "somebody's"
+
+
+@pytest.mark.parametrize("url", ["mqtt://h", "mqtt://h/", "mqtt://h/a/+", "mqtt://h/%23", "mqtt:///a", "tcp://h/a"])
+async def test_an_mqtt_url_that_nobody_can_publish_to_is_refused(url: str) -> None:
+    with pytest.raises(ValueError, match=r"expected mqtt://HOST|wildcard"):
+        MqttEndpoint(Echo(), SystemClock(), url)
 
 
 async def test_nobody_reading_does_not_stop_the_device() -> None:

@@ -45,7 +45,7 @@ function single(key, vital) {
     doubtful: vital.state === "fresh" && vital.validity === "questionable",
     value: number(vital),
     extra: "",
-    age: "",
+    age: vital.episodic && vital.age_s !== null ? `${minutes(vital.age_s)} ago` : "",
     note: note(vital),
   };
 }

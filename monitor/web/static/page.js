@@ -70,6 +70,7 @@ function notLive() {
   document.body.classList.add("not-live");
   document.title = `NOT LIVE - ${stationName}`;
   at("clock").textContent = "--:--:--";
+  at("announcer").textContent = "";
   const words = document.createElement("strong");
   words.textContent = "NOT LIVE";
   const since = document.createElement("span");
