@@ -8,7 +8,6 @@ the rest.
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -22,16 +21,9 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 from ruamel.yaml.scalarstring import ScalarString
 
-from drivers import registry
-from drivers.codec import Driver
-from drivers.errors import ConfigError, UnknownDriver
-from drivers.transports.factory import transport_kind
-from drivers.vitals import VITALS
-from monitor.config import SIMULATED, BedConfig, DeviceConfig, LimitConfig, MqttConfig, StationConfig, VitalLimits
-
-Path_ = tuple[str | int, ...]
-Fault = tuple[Path_, str]
-"""Where, as the keys and positions that lead there, and what."""
+from drivers.errors import ConfigError
+from monitor.config import StationConfig
+from monitor.config_checks import Fault, Path_, check_broker_files, cross_check, faults_of
 
 _AMBIGUOUS = re.compile(r"(?i:yes|no|on|off)|[-+]?\d+(:[0-5]?\d)+")
 """Not `y` and `n`: YAML 1.1 has them too, but its common readers take them for text, and `N` is a line's parity."""
@@ -65,9 +57,9 @@ def load(path: Path, *more: Callable[[StationConfig], Iterable[Fault]], here: bo
         # As JSON: the strict mode then still takes lists for tuples and words for enumerations.
         config = StationConfig.model_validate_json(json.dumps(document))
     except ValidationError as error:
-        faults += _faults(error)
+        faults += faults_of(error)
     else:
-        for check in (_cross_check, *((_check_broker_files,) if here else ()), *more):
+        for check in (cross_check, *((check_broker_files,) if here else ()), *more):
             faults += check(config)
     known = {where for where, _ in faults}
     faults += [fault for fault in _ambiguous_words(document, ()) if fault[0] not in known]
@@ -164,143 +156,6 @@ def _problem_of_form(node: Node, resolver: Any) -> str | None:
 
 def _no_tag(node: Node) -> str:
     return f"the tag {str(node.tag).replace(_PLAIN, '!!')} is not known here; write the value without it"
-
-
-def _faults(error: ValidationError, prefix: Path_ = ()) -> list[Fault]:
-    faults = []
-    errors = error.errors(include_url=False)
-    for one in errors:
-        text = one["msg"][0].lower() + one["msg"][1:]
-        if one["type"] == "extra_forbidden":
-            text = "unknown key"
-        elif one["type"] == "missing":
-            text = "is missing"
-        elif one["type"] == "too_short" and isinstance(one["input"], list):
-            # pydantic counts only the items without a fault: where it names one, the list itself is not to blame.
-            if any(other["loc"][: len(one["loc"])] == one["loc"] for other in errors if other is not one):
-                continue
-            text = "at least one is needed"
-        elif not isinstance(one["input"], dict | list):
-            text += f"; got {one['input']!r}"
-        faults.append(((*prefix, *one["loc"]), text))
-    return faults
-
-
-def _cross_check(config: StationConfig) -> Iterator[Fault]:
-    """What no single key can be blamed for: names used twice, limits crossed, things that do not fit together."""
-    yield from _twice([bed.id for bed in config.beds], ("beds",), "id", "bed")
-    yield from _twice([bed.title for bed in config.beds], ("beds",), "label", "bed")
-    ports: dict[str, str] = {}
-    for b, bed in enumerate(config.beds):
-        where: Path_ = ("beds", b, "devices")
-        yield from _twice([device.id for device in bed.devices], where, "id", "device of this bed")
-        givers: dict[str, str] = {}
-        for d, device in enumerate(bed.devices):
-            yield from _check_device(bed, device, (*where, d), givers)
-            address = device.address(bed.id)
-            if address != SIMULATED and address in ports:
-                yield (*where, d, "url"), f"{address} is already the address of {ports[address]}"
-            ports[address] = f"{bed.id}/{device.id}"
-    for vital, sides in config.alerts.limits.items():
-        yield from _check_limits(vital, sides, ("alerts", "limits", vital))
-    if config.mqtt.password_env is not None and config.mqtt.password_file is not None:
-        yield ("mqtt", "password_file"), "give the password by password_env or by password_file, not both"
-
-
-def _check_limits(vital: str, sides: VitalLimits, where: Path_) -> Iterator[Fault]:
-    if vital not in VITALS:
-        yield where, f"there is no vital {vital!r}; there are: {', '.join(VITALS)}"
-        return
-    low, high = sides.low, sides.high
-    if low is not None and high is not None and low.limit >= high.limit:
-        yield (*where, "low", "limit"), f"low limit {low.limit:g} is not below high limit {high.limit:g}"
-        return
-    lowest, highest = VITALS[vital].plausible
-    if low is not None:
-        clears_at = low.limit + low.hysteresis
-        yield from _check_limit(vital, low, (*where, "low"), clears_at, lowest, high.limit if high else highest)
-    if high is not None:
-        clears_at = high.limit - high.hysteresis
-        yield from _check_limit(vital, high, (*where, "high"), clears_at, low.limit if low else lowest, highest)
-
-
-def _check_limit(
-    vital: str, one: LimitConfig, where: Path_, clears_at: float, lowest: float, highest: float
-) -> Iterator[Fault]:
-    """`lowest` to `highest` is where the alert can go off; the limit itself need only be plausible."""
-    about = VITALS[vital]
-    if not about.plausible[0] <= one.limit <= about.plausible[1]:
-        plausible = "{:g} to {:g}".format(*about.plausible)
-        yield (*where, "limit"), f"{one.limit:g} {about.unit_label} is outside what {vital} can be, {plausible}"
-    elif not lowest <= clears_at <= highest:
-        yield (
-            (*where, "hysteresis"),
-            f"the alert would go off only at {clears_at:g} {about.unit_label}, outside {lowest:g} to {highest:g}",
-        )
-
-
-def _check_broker_files(config: StationConfig) -> Iterator[Fault]:
-    """What the configuration names on this machine for the broker and is not there."""
-    variable = config.mqtt.password_env
-    if variable is not None and variable not in os.environ:
-        yield ("mqtt", "password_env"), f"the environment has no variable {variable}"
-    for key in MqttConfig.FILES:
-        name = getattr(config.mqtt, key)
-        if name is not None and (problem := _unreadable(Path(name))):
-            yield ("mqtt", key), f"{name}: {problem}"
-
-
-def _unreadable(file: Path) -> str | None:
-    try:
-        file.open("rb").close()
-    except OSError as error:
-        return error.strerror
-    return None
-
-
-def _check_device(bed: BedConfig, device: DeviceConfig, where: Path_, givers: dict[str, str]) -> Iterator[Fault]:
-    try:
-        driver = registry.find(device.driver)
-    except UnknownDriver as error:
-        yield (*where, "driver"), str(error)
-        return
-    try:
-        driver.options.model_validate(device.options)
-    except ValidationError as error:
-        yield from _faults(error, (*where, "options"))
-    if device.url != SIMULATED and (problem := _address_problem(device.address(bed.id), driver)):
-        yield (*where, "url"), problem
-    for vital in device.vitals or ():
-        if vital not in driver.vitals:
-            yield (*where, "vitals"), f"the driver {driver.name} gives no {vital!r}, but {', '.join(driver.vitals)}"
-    for vital in device.vitals_given(driver):
-        if vital in givers:
-            yield (
-                where,
-                (
-                    f"{vital} would come from {givers[vital]} and from {device.id}: "
-                    "give one of the two a `vitals:` list without it"
-                ),
-            )
-        givers.setdefault(vital, device.id)
-
-
-def _address_problem(address: str, driver: Driver) -> str | None:
-    if address != address.strip():
-        return f"{address!r} is blank, or has a blank at an end"
-    try:
-        kind = transport_kind(address)
-    except ValueError as error:
-        return str(error)
-    if kind not in driver.transports:
-        return f"the driver {driver.name} does not work over {kind}, but over {', '.join(driver.transports)}"
-    return None
-
-
-def _twice(names: list[str], where: Path_, key: str, what: str) -> Iterator[Fault]:
-    for index, name in enumerate(names):
-        if name in names[:index]:
-            yield (*where, index, key), f"there is already a {what} called {name!r}"
 
 
 def _ambiguous_words(node: Any, where: Path_) -> Iterator[Fault]:

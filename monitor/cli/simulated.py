@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from drivers.clock import Clock
 from drivers.registry import drivers
 from monitor.config import SIMULATED, StationConfig
-from monitor.config_file import Fault
+from monitor.config_checks import Fault
 from monitor.station import Addresses
 from simulators.device_side import make_side
 from simulators.endpoint import PtyEndpoint
