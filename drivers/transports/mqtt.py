@@ -227,7 +227,7 @@ def _session(version: aiomqtt.ProtocolVersion) -> dict[str, Any]:
     """What asks for the session that was; each version takes only its own words for that."""
     if version is not aiomqtt.ProtocolVersion.V5:
         return {"protocol": version, "clean_session": False}
-    properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+    properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho has no type for it
     properties.ReceiveMaximum = IN_FLIGHT
     properties.SessionExpiryInterval = SESSION_LASTS
     return {"protocol": version, "clean_start": False, "properties": properties}

@@ -72,7 +72,7 @@ async def test_a_clock_set_right_is_believed_again(clock: ManualClock) -> None:
 async def test_pressures_that_arrive_long_after_their_own_time_are_told(clock: ManualClock) -> None:
     class CuffCodec(StampedCodec):
         def feed(self, data: bytes, received_at: int) -> list[Event]:
-            return [event._replace(episodic=True) for event in super().feed(data, received_at)]  # type: ignore[union-attr]
+            return [event._replace(episodic=True) for event in super().feed(data, received_at)]  # type: ignore[union-attr]  # readings only
 
     collector, transport = Collector(), FakeTransport()
     running = asyncio.create_task(Device("dev", line_driver(), CuffCodec(), transport, collector, clock).run())
