@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from drivers.clock import Clock, iso
+from drivers.device import LATE_AFTER
 from drivers.events import Cause, DeviceAlarm, DeviceStatus, Event, LinkState, Reading, Validity
 from drivers.vitals import VITALS, Vital
 from monitor.alerts.conditions import URGENCY, AlertEvent, AlertState
@@ -19,7 +20,7 @@ from monitor.pulse import Pulse
 
 OLD_AFTER = 10.0
 """Seconds without a reading after which a continuous vital is no longer shown; it dims after half of that."""
-CUFF_STALE_AFTER, CUFF_OLD_AFTER = 450.0, 900.0
+CUFF_STALE_AFTER, CUFF_OLD_AFTER = LATE_AFTER / 2, LATE_AFTER
 """The same for a cuff pressure: one and a half, and three, of the usual five-minute intervals."""
 ONE_MEASUREMENT = 60.0
 """Seconds within which systolic, diastolic and mean belong to the same measurement."""

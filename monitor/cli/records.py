@@ -14,11 +14,9 @@ from drivers.clock import NS, SystemClock, iso
 from drivers.errors import ConfigError
 from drivers.vitals import VITALS
 from monitor import config_file
-from monitor.storage.history import History
+from monitor.storage.history import EARLIEST, LATEST, History
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_EARLIEST, _LATEST = -(2**63), 2**63 - 1
-"""What the journal's times can be, in nanoseconds."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Bed = Annotated[str | None, typer.Option(help="Only this bed.")]
@@ -104,4 +102,4 @@ def _with_zone(moment: datetime) -> datetime:
 
 
 def _within(at_ns: int) -> int:
-    return max(_EARLIEST, min(_LATEST, at_ns))
+    return max(EARLIEST, min(LATEST, at_ns))

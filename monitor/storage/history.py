@@ -18,7 +18,8 @@ from drivers.vitals import VITALS
 from monitor.alerts.conditions import AlertEvent, AlertState, Kind, Priority
 from monitor.storage.database import JOURNAL_FILE, SCHEMA_VERSION
 
-_EARLIEST, _LATEST = -(2**63), 2**63 - 1
+EARLIEST, LATEST = -(2**63), 2**63 - 1
+"""What a time of the journal can be, UTC nanoseconds."""
 
 # The cross join fixes the order of work: a few series first, then one range of the primary key in each.
 _READINGS = """
@@ -140,6 +141,6 @@ def _check_version(connection: sqlite3.Connection, path: Path) -> None:
 
 def _between(since: int | None, until: int | None) -> dict[str, int]:
     return {
-        "since": _EARLIEST if since is None else since,
-        "until": _LATEST if until is None else until,
+        "since": EARLIEST if since is None else since,
+        "until": LATEST if until is None else until,
     }
