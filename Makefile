@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 
-.PHONY: run test check bench lock wheel clean
+.PHONY: run test check bench influxd lock wheel clean
 
 run: $(VENV)/run.stamp
 	$(PY) -m monitor run $(ARGS)
@@ -20,6 +20,10 @@ check: $(VENV)/dev.stamp
 
 bench: $(VENV)/dev.stamp
 	$(PY) -m benchmarks $(ARGS)
+
+# Builds the InfluxDB server that the tests run against, unless it is there, and prints where it is (needs Go and Cargo).
+influxd:
+	@bash scripts/influxd/build.sh
 
 # The hash-pinned requirements, renewed from pyproject.toml (needs uv).
 lock:
