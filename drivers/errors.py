@@ -2,10 +2,12 @@
 
     InfusionMonitorError
     ├── TransientError            try again, with back-off and jitter
-    │   └── LinkLost              the device's link broke, or could not be opened yet
+    │   ├── LinkLost              the device's link broke, or could not be opened yet
+    │   └── SinkBusy              a sink did not take what it was sent, and may do so later
     ├── PersonNeeded              stop, and show it: trying again alone cannot help
     │   ├── LinkRefused           no permission, wrong password, a port that another program holds
-    │   └── BadCapture            a file that cannot be read as what it was said to be
+    │   ├── BadCapture            a file that cannot be read as what it was said to be
+    │   └── SinkRefused           a sink's token, bucket or address is wrong
     └── FatalError                loud, non-zero exit
         ├── RequestRefused        a byte string that no driver listed was about to be sent: a programming error
         ├── UnknownDriver         a name that is not in the registry
@@ -13,6 +15,7 @@
         ├── StationRunning        a second copy was started on the same journal
         ├── PortInUse             the page's address is taken
         └── JournalUnusable       the journal's file cannot be opened, or is of a newer program
+            └── JournalDamaged    its content is not what SQLite wrote
 
 Errors of the operating system and of libraries are converted once, where they enter: in a transport or the journal.
 """
@@ -30,6 +33,14 @@ class LinkLost(TransientError):
     """The link to a device broke or is not there yet."""
 
 
+class SinkBusy(TransientError):
+    """A sink could not be reached or has no room; `retry_after` is what it asked for, in seconds."""
+
+    def __init__(self, text: str, retry_after: float | None = None) -> None:
+        super().__init__(text)
+        self.retry_after = retry_after
+
+
 class PersonNeeded(InfusionMonitorError):
     """Only a person can help: the caller stops and shows it."""
 
@@ -40,6 +51,10 @@ class LinkRefused(PersonNeeded):
 
 class BadCapture(PersonNeeded):
     """A capture file is missing, unreadable or not in the announced form."""
+
+
+class SinkRefused(PersonNeeded):
+    """A sink refuses everything until somebody mends its configuration; the text says what."""
 
 
 class FatalError(InfusionMonitorError):
@@ -72,3 +87,7 @@ class PortInUse(FatalError):
 
 class JournalUnusable(FatalError):
     """The journal's file cannot be used by this program."""
+
+
+class JournalDamaged(JournalUnusable):
+    """The journal's file is damaged."""

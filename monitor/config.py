@@ -147,16 +147,56 @@ class MqttConfig(_Section):
         )
 
     def _password(self) -> str | None:
-        if self.password_env is not None:
-            if self.password_env not in os.environ:
-                raise ConfigError([f"mqtt.password_env: the environment has no variable {self.password_env}"])
-            return os.environ[self.password_env]
-        if self.password_file is not None:
-            try:
-                return Path(self.password_file).read_text(encoding="utf-8").strip()
-            except OSError as error:
-                raise ConfigError([f"mqtt.password_file: {self.password_file}: {error.strerror}"]) from error
-        return None
+        return _secret("mqtt.password", self.password_env, self.password_file)
+
+
+class InfluxdbConfig(_Section):
+    """Where the journal is forwarded to; tokens come from the environment or a file, never from here."""
+
+    FILES: ClassVar = ("token_file", "read_token_file", "ca_file")
+    """Those of the keys below that name a file."""
+
+    url: Annotated[str, Field(pattern=r"^https?://[^/\s?#@]+/?$")]
+    """`http(s)://host:port`."""
+    org: Annotated[str, Field(min_length=1)]
+    bucket: Annotated[str, Field(min_length=1)]
+    token_env: str | None = None
+    token_file: str | None = None
+    read_token_env: str | None = None
+    """For reading back, where the token above may only write."""
+    read_token_file: str | None = None
+    ca_file: str | None = None
+    insecure: bool = False
+    """Whether the token may go over a network in clear."""
+    waveforms: bool = False
+
+    def token(self) -> str:
+        """The token to write with. Raises `ConfigError` where it is not to be had."""
+        return _secret("influxdb.token", self.token_env, self.token_file) or ""
+
+    def read_token(self) -> str:
+        """The token to read with: the one to write with, where no other is named."""
+        return _secret("influxdb.read_token", self.read_token_env, self.read_token_file) or self.token()
+
+
+class JournalConfig(_Section):
+    """What the journal keeps."""
+
+    keep_days: Annotated[int, Field(ge=30, le=36500)] | None = None
+    """Readings and waveforms older than that are removed; for ever without it."""
+
+
+def _secret(key: str, variable: str | None, file: str | None) -> str | None:
+    if variable is not None:
+        if variable not in os.environ:
+            raise ConfigError([f"{key}_env: the environment has no variable {variable}"])
+        return os.environ[variable]
+    if file is not None:
+        try:
+            return Path(file).read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise ConfigError([f"{key}_file: {file}: {error.strerror}"]) from error
+    return None
 
 
 class WebConfig(_Section):
@@ -173,5 +213,7 @@ class StationConfig(_Section):
     data_dir: str = "infusion-data"
     web: WebConfig = WebConfig()
     mqtt: MqttConfig = MqttConfig()
+    journal: JournalConfig = JournalConfig()
+    influxdb: InfluxdbConfig | None = None
     beds: Annotated[tuple[BedConfig, ...], Field(min_length=1)]
     alerts: AlertsConfig = AlertsConfig()

@@ -5,9 +5,11 @@ A fault is where (the keys and positions that lead there) and what; `config_file
 
 from __future__ import annotations
 
+import ipaddress
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
@@ -16,7 +18,16 @@ from drivers.codec import Driver
 from drivers.errors import UnknownDriver
 from drivers.transports.factory import transport_kind
 from drivers.vitals import VITALS
-from monitor.config import SIMULATED, BedConfig, DeviceConfig, LimitConfig, MqttConfig, StationConfig, VitalLimits
+from monitor.config import (
+    SIMULATED,
+    BedConfig,
+    DeviceConfig,
+    InfluxdbConfig,
+    LimitConfig,
+    MqttConfig,
+    StationConfig,
+    VitalLimits,
+)
 
 Path_ = tuple[str | int, ...]
 Fault = tuple[Path_, str]
@@ -42,6 +53,26 @@ def cross_check(config: StationConfig) -> Iterator[Fault]:
         yield from _check_limits(vital, sides, ("alerts", "limits", vital))
     if config.mqtt.password_env is not None and config.mqtt.password_file is not None:
         yield ("mqtt", "password_file"), "give the password by password_env or by password_file, not both"
+    if config.influxdb is not None:
+        yield from _check_influxdb(config.influxdb)
+
+
+def _check_influxdb(sink: InfluxdbConfig) -> Iterator[Fault]:
+    if (sink.token_env is None) == (sink.token_file is None):
+        key = "token" if sink.token_env is None else "token_file"
+        yield ("influxdb", key), "give the token by token_env or by token_file, one of the two"
+    if sink.read_token_env is not None and sink.read_token_file is not None:
+        yield (
+            ("influxdb", "read_token_file"),
+            "give the token for reading by read_token_env or by read_token_file, not both",
+        )
+    if problem := influxdb_url_problem(sink.url):
+        yield ("influxdb", "url"), problem
+    elif not sink.insecure and sends_in_clear(sink.url):
+        yield (
+            ("influxdb", "url"),
+            "http:// would send the token in clear over the network: use https://, or say `insecure: true`",
+        )
 
 
 def _check_limits(vital: str, sides: VitalLimits, where: Path_) -> Iterator[Fault]:
@@ -76,15 +107,45 @@ def _check_limit(
         )
 
 
-def check_broker_files(config: StationConfig) -> Iterator[Fault]:
-    """What the configuration names on this machine for the broker and is not there."""
-    variable = config.mqtt.password_env
-    if variable is not None and variable not in os.environ:
-        yield ("mqtt", "password_env"), f"the environment has no variable {variable}"
-    for key in MqttConfig.FILES:
-        name = getattr(config.mqtt, key)
+def influxdb_url_problem(url: str) -> str | None:
+    """What is wrong with the address of an InfluxDB server; None if nothing is."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError as error:
+        return f"{url}: {error}"
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        return f"{url}: expected http(s)://host:port"
+    return None
+
+
+def sends_in_clear(url: str) -> bool:
+    """Whether what is sent there can be read on a network on the way."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    try:
+        loopback = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        loopback = host == "localhost"
+    return parts.scheme == "http" and not loopback
+
+
+def check_secrets(config: StationConfig) -> Iterator[Fault]:
+    """Passwords, tokens and certificates that the configuration names and that are not on this machine."""
+    yield from _missing("mqtt", config.mqtt, ("password_env",), MqttConfig.FILES)
+    if config.influxdb is not None:
+        yield from _missing("influxdb", config.influxdb, ("token_env", "read_token_env"), InfluxdbConfig.FILES)
+
+
+def _missing(section: str, given: object, variables: Iterable[str], files: Iterable[str]) -> Iterator[Fault]:
+    for key in variables:
+        variable = getattr(given, key)
+        if variable is not None and variable not in os.environ:
+            yield (section, key), f"the environment has no variable {variable}"
+    for key in files:
+        name = getattr(given, key)
         if name is not None and (problem := _unreadable(Path(name))):
-            yield ("mqtt", key), f"{name}: {problem}"
+            yield (section, key), f"{name}: {problem}"
 
 
 def _unreadable(file: Path) -> str | None:

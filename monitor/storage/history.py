@@ -6,7 +6,6 @@ Every question opens its own read-only connection, sees the state of one moment 
 from __future__ import annotations
 
 import contextlib
-import os
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,8 +14,12 @@ from typing import NamedTuple
 from drivers.errors import JournalUnusable
 from drivers.events import Validity
 from drivers.vitals import VITALS
-from monitor.alerts.conditions import AlertEvent, AlertState, Kind, Priority
-from monitor.storage.database import JOURNAL_FILE, SCHEMA_VERSION
+from monitor.alerts.conditions import AlertEvent
+from monitor.storage import charts, waveforms
+from monitor.storage.backlog import RecordedWaveform
+from monitor.storage.blocks import FURTHEST
+from monitor.storage.charts import Band, Trace
+from monitor.storage.connection import JOURNAL_FILE, alert_of, connect
 
 EARLIEST, LATEST = -(2**63), 2**63 - 1
 """What a time of the journal can be, UTC nanoseconds."""
@@ -33,6 +36,9 @@ _ALERTS = """
     FROM alerts
     WHERE (:bed IS NULL OR bed = :bed) AND at >= :since AND at < :until
     ORDER BY at, id"""
+
+_WAVEFORMS = """
+    SELECT device, rate, packed FROM waveforms WHERE bed = ? AND name = ? AND ends_at > ? AND begins_at < ?"""
 
 
 class ReadingRow(NamedTuple):
@@ -92,51 +98,45 @@ class History:
         """Changes of alert conditions with `since` <= at < `until` (UTC nanoseconds), in order of time."""
         with self._opened() as connection:
             for row in connection.execute(_ALERTS, {"bed": bed, **_between(since, until)}):
-                bed_, rule, kind, priority, state, *rest = row
-                yield AlertEvent(bed_, rule, Kind(kind), Priority(priority), AlertState(state), *rest)
+                yield alert_of(row)
+
+    def chart(self, bed: str, since: int, until: int) -> list[Trace]:
+        """Every reading of a bed with `since` <= observed_at < `until` (UTC nanoseconds), as columns, a series each."""
+        with self._opened() as connection:
+            return charts.traces(connection, bed, max(since, -FURTHEST), min(until, FURTHEST))
+
+    def overview(self, since: int, until: int, width: int, bed: str | None = None) -> list[Band]:
+        """The same span in `width` (two or more) steps at most, a series each: the lowest and the highest of each step.
+
+        A step is half a minute or a multiple, so that the first may begin before `since`.
+        """
+        with self._opened() as connection:
+            return charts.bands(connection, bed, max(since, -FURTHEST), min(until, FURTHEST), width)
+
+    def waveforms(self, bed: str, name: str, since: int, until: int) -> list[RecordedWaveform]:
+        """Runs of samples that lie, with at least a part, between these times (UTC nanoseconds), in order of time.
+
+        A run that was delivered twice is here once.
+        """
+        runs = {}
+        with self._opened() as connection:
+            for device, rate, packed in connection.execute(_WAVEFORMS, (bed, name, since, until)):
+                for run in waveforms.unpack(packed, name, rate):
+                    if run.observed_at < until and waveforms.ends_at(run) > since:
+                        runs[device, run.observed_at, run.samples] = RecordedWaveform(bed, device, run)
+        return sorted(runs.values(), key=lambda it: it.waveform.observed_at)
 
     @contextlib.contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection]:
         connection: sqlite3.Connection | None = None
         try:
-            if not self._path.is_file():
-                raise JournalUnusable(f"there is no journal in {self._path.parent}: has a station ever run there?")
-            connection = _connect(self._path)
+            connection = connect(self._path)
             yield connection
-        except (OSError, sqlite3.Error) as error:
+        except (OSError, sqlite3.Error, ValueError) as error:
             raise JournalUnusable(f"the journal {self._path} cannot be read: {error}") from error
         finally:
             if connection is not None:
                 connection.close()
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    try:
-        return _connect_as(path, "mode=ro")
-    except sqlite3.OperationalError:
-        # SQLite wants to make its index of the log, which it cannot do on a disk that is read-only (a backup, say).
-        # Without a log the file is all there is, and nobody can be writing it. With a log, "immutable" would hide rows.
-        if Path(f"{path}-wal").exists() or os.access(path.parent, os.W_OK):
-            raise
-    return _connect_as(path, "immutable=1")
-
-
-def _connect_as(path: Path, mode: str) -> sqlite3.Connection:
-    connection = sqlite3.connect(f"{path.absolute().as_uri()}?{mode}", uri=True, isolation_level=None)
-    try:
-        _check_version(connection, path)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _check_version(connection: sqlite3.Connection, path: Path) -> None:
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    if version > SCHEMA_VERSION:
-        raise JournalUnusable(f"the journal {path} is of a newer program (schema {version}): read it with that one")
-    if version < SCHEMA_VERSION:
-        raise JournalUnusable(f"the journal {path} is of an older form (schema {version}): start the station once")
 
 
 def _between(since: int | None, until: int | None) -> dict[str, int]:

@@ -1,8 +1,8 @@
 """The embedded store: what is committed here is kept.
 
 One SQLite file (WAL, synchronous=FULL), written by one thread with one connection in group commits. The event loop only
-appends to a queue in memory and never waits for the disk. Stored are readings, device statuses, device alarms, link
-changes and alerts. Waveforms are not stored in this form: they come with compressed blocks.
+appends to a queue in memory and never waits for the disk. Between two commits the same thread seals what was committed
+(`sealing`, once a minute) and removes what is too old to be kept (`retention`).
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
+import sqlite3
 import threading
 import time
 from collections import deque
@@ -17,11 +19,18 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from drivers.errors import JournalUnusable
-from drivers.events import Event, LinkState, Reading
+from drivers.clock import NS
+from drivers.errors import JournalDamaged, JournalUnusable
+from drivers.events import Event, LinkState, Reading, Waveform
 from monitor.alerts.conditions import AlertEvent
-from monitor.storage.database import JOURNAL_FILE, Batch, Database, Row, Written, alert_row, device_rows, link_row
+from monitor.storage import rows
+from monitor.storage.backlog import SinkRow
+from monitor.storage.connection import JOURNAL_FILE
+from monitor.storage.database import Database, Written, is_damage
 from monitor.storage.lock import StationLock
+from monitor.storage.migration import SCHEMA_VERSION
+from monitor.storage.rows import Batch, Row
+from monitor.storage.set_aside import set_aside
 
 _MAX_WAITING = 1_000_000
 """Rows held in memory while the disk refuses them."""
@@ -31,6 +40,9 @@ of MQTT 3.1.1; one of MQTT 5 does not wait for them."""
 _ROWS_A_COMMIT = 10_000
 """So that a long backlog is written in steps, each of which is kept even if the next one fails."""
 _RETRY_SECONDS = 1.0
+_SEAL_SECONDS = 60.0
+_REMOVE_SECONDS = 3600.0
+_DAY = 86_400 * NS
 
 _log = logging.getLogger(__name__)
 
@@ -56,26 +68,49 @@ class _Work(NamedTuple):
 
     @property
     def size(self) -> int:
-        return sum(len(batch.readings) for batch in self.batches) + len(self.rows)
+        return sum(batch.size for batch in self.batches) + len(self.rows)
 
     @property
     def acknowledgements(self) -> list[Callable[[], None]]:
         return [batch.on_commit for batch in self.batches if batch.on_commit is not None]
 
 
+_NOTHING = _Work([], [])
+
+
 class Journal:
     """The writing side of the station's journal in `data_dir`.
 
-    Rows are committed at most `commit_every` seconds after the first of them was recorded, sooner when 10
-    acknowledgements wait. While the disk refuses, up to `max_waiting` rows are kept in memory and tried again every
-    second; beyond that the oldest readings are dropped and counted, device events and alerts never.
+    `keep_days` is for how long readings and waveforms are kept, for ever without it; those that one of `sinks` has not
+    taken yet are never removed. Rows are committed at most `commit_every` seconds after the first of them was recorded,
+    sooner when 10 acknowledgements wait. While the disk refuses, up to `max_waiting` rows are kept in memory and tried
+    again every second; beyond that the oldest readings are dropped and counted, device events and alerts never.
     """
 
-    def __init__(self, data_dir: Path, *, commit_every: float = 0.25, max_waiting: int = _MAX_WAITING) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        *,
+        commit_every: float = 0.25,
+        max_waiting: int = _MAX_WAITING,
+        seal_every: float = _SEAL_SECONDS,
+        keep_days: int | None = None,
+        sinks: Sequence[str] = (),
+    ) -> None:
         self.path = data_dir / JOURNAL_FILE
         self._lock = StationLock(data_dir)
         self._commit_every = commit_every
         self._max_waiting = max_waiting
+        self._seal_every = seal_every
+        self._keep_days = keep_days
+        self._sinks = tuple(sinks)
+
+        # Of the writer's thread alone.
+        self._database: Database | None = None
+        self._damage: Exception | None = None
+        """Why the file has to be set aside before the next one is opened."""
+        self._seal_at = 0.0
+        self._remove_at = math.inf if keep_days is None else 0.0
 
         # The queue between the loop and the writer: all of it is touched only under `_changed`, which is never held
         # while the disk works.
@@ -90,8 +125,8 @@ class Journal:
     def open(self) -> None:
         """Lock, check and migrate the file and start the writer; call it inside the running loop.
 
-        Raises StationRunning when another station holds the folder, JournalUnusable when the file cannot be opened,
-        is damaged or is of a newer program.
+        A damaged file is set aside and a new one begun. Raises StationRunning when another station holds the folder,
+        JournalUnusable when the file cannot be opened or is of a newer program.
         """
         self._loop = asyncio.get_running_loop()
         try:
@@ -100,11 +135,12 @@ class Journal:
         except OSError as error:
             raise JournalUnusable(f"the data folder {self.path.parent} cannot be used: {error}") from error
         try:
-            self._database = Database(self.path)
-        except JournalUnusable:
+            self._database = self._opened()
+        except BaseException:
             self._lock.release()
             raise
         self._accepting = True
+        self._seal_at = time.monotonic() + self._seal_every
         # A daemon, so that a program that dies without close() does die.
         self._writer = threading.Thread(target=self._write_until_closed, name="journal", daemon=True)
         self._writer.start()
@@ -137,18 +173,40 @@ class Journal:
         be dropped before they could be committed, their `on_commit` never runs: who sent them still has them.
         """
         readings = [event for event in events if isinstance(event, Reading)]
-        rows = [] if len(readings) == len(events) else device_rows(bed, device, events)
-        if readings or rows or on_commit:
-            self._append(_Work([Batch(bed, device, readings, on_commit)], rows))
+        runs: list[Waveform] = []
+        others: list[Row] = []
+        if len(readings) < len(events):
+            runs = [event for event in events if isinstance(event, Waveform)]
+            others = rows.device_rows(bed, device, events)
+        if events or on_commit:
+            self._append(_Work([Batch(bed, device, readings, runs, on_commit)], others))
 
     def record_link(self, bed: str, device: str, state: LinkState, detail: str, at: int) -> None:
         """Keep a change of the link to a device, at UTC nanoseconds `at`."""
-        self._append(_Work([], [link_row(bed, device, state, detail, at)]))
+        self._append(_Work([], [rows.link_row(bed, device, state, detail, at)]))
 
     def record_alerts(self, events: Sequence[AlertEvent]) -> None:
         """Keep what became of alert conditions."""
         if events:
-            self._append(_Work([], [alert_row(event) for event in events]))
+            self._append(_Work([], [rows.alert_row(event) for event in events]))
+
+    def record_audit(self, actor: str, action: str, detail: str) -> None:
+        """Keep who (`station`, or a person's login) did what to the record."""
+        self._append(_Work([], [rows.audit_row(time.time_ns(), actor, action, detail)]))
+
+    def record_sink(self, sink: SinkRow) -> None:
+        """Keep how far a sink is; from any thread."""
+        self._append(_Work([], [rows.sink_row(sink)]))
+
+    def record_dead_letters(self, sink: str, refused: Sequence[tuple[str, str]], at: int) -> None:
+        """Keep lines that a sink refuses, each with its reason; from any thread. `at` is UTC nanoseconds."""
+        if refused:
+            self._append(_Work([], rows.dead_letter_rows(sink, refused, at)))
+
+    def record_resent(self, ids: Sequence[int], at: int) -> None:
+        """Keep that these dead letters were taken after all; from any thread. `at` is UTC nanoseconds."""
+        if ids:
+            self._append(_Work([], rows.resent_rows(ids, at)))
 
     def _append(self, work: _Work) -> None:
         with self._changed:
@@ -178,26 +236,60 @@ class Journal:
         while self._health.waiting_rows > self._max_waiting and self._batches:
             oldest = self._batches.popleft()
             self._acknowledgements -= oldest.on_commit is not None
-            self._count(waiting=-len(oldest.readings), dropped=len(oldest.readings))
+            self._count(waiting=-oldest.size, dropped=oldest.size)
 
     # From here on: the writer's thread.
 
-    def _write_until_closed(self) -> None:
-        while work := self._next():
+    def _opened(self) -> Database:
+        """The file, brought to the present schema; where it is damaged a new one in its place."""
+        if self._damage is None:
             try:
-                written = self._database.write(*work)
+                database = Database(self.path)
+            except JournalDamaged as error:
+                self._damage = error
+            else:
+                if 0 < (schema := database.migrated_from) < SCHEMA_VERSION:
+                    self._audit_first("journal migrated", f"schema {schema} to {SCHEMA_VERSION}")
+                return database
+        try:
+            aside = set_aside(self.path, time.time_ns()).name
+        except OSError as error:
+            raise JournalUnusable(f"{self._damage}, and it cannot be set aside: {error}") from error
+        damage, self._damage = self._damage, None
+        _log.critical("%s: the damaged journal is kept as %s, recording goes on in a new one", damage, aside)
+        self._audit_first("damaged journal set aside", f"{aside}: {damage}")
+        return Database(self.path)
+
+    def _audit_first(self, action: str, detail: str) -> None:
+        with self._changed:
+            self._rows.insert(0, rows.audit_row(time.time_ns(), "station", action, detail))
+            self._count(waiting=1)
+
+    def _write_until_closed(self) -> None:
+        while (work := self._next()) is not None:
+            try:
+                if self._database is None:
+                    self._database = self._opened()
+                if work.batches or work.rows:
+                    self._done(work, self._database.write(*work))
             except Exception as error:  # noqa: BLE001 - whatever it is, the writer must live on: rows wait, health tells
                 self._put_back(work, error)
             else:
-                self._done(work, written)
-        self._database.close()
+                self._look_after(self._database, time.monotonic())
+        if self._database is not None:
+            with contextlib.suppress(Exception):
+                self._database.seal(time.time_ns())
+            self._database.close()
 
     def _next(self) -> _Work | None:
-        """Wait until a commit is due and take its rows; None when closed and nothing waits."""
+        """Wait until a commit or the looking after is due; the commit's rows, None when closed and nothing waits."""
         with self._changed:
-            self._changed.wait_for(lambda: self._something_waits() or not self._accepting)
+            self._changed.wait_for(
+                lambda: self._something_waits() or not self._accepting,
+                timeout=max(0.0, min(self._seal_at, self._remove_at) - time.monotonic()),
+            )
             if not self._something_waits():
-                return None
+                return _NOTHING if self._accepting else None
             self._changed.wait_for(
                 lambda: self._acknowledgements >= _FULL_WINDOW or not self._accepting,
                 timeout=self._first_at + self._commit_every - time.monotonic(),
@@ -207,10 +299,35 @@ class Journal:
             size = 0
             while self._batches and size < _ROWS_A_COMMIT:
                 batch = self._batches.popleft()
-                size += len(batch.readings)
+                size += batch.size
                 work.batches.append(batch)
             self._acknowledgements -= len(work.acknowledgements)
             return work
+
+    def _look_after(self, database: Database, now: float) -> None:
+        """One step of what is due between two commits."""
+        try:
+            if now >= self._seal_at:
+                more = database.seal(time.time_ns())
+                self._seal_at = now if more else now + self._seal_every
+            elif self._keep_days is not None and now >= self._remove_at:
+                at = time.time_ns()
+                if not database.remove(at - self._keep_days * _DAY, self._sinks, at):
+                    self._remove_at = now + _REMOVE_SECONDS
+        except Exception as error:  # noqa: BLE001 - see below
+            # The readings are safe and are sealed or removed later: recording goes on.
+            later = now + self._seal_every
+            self._seal_at, self._remove_at = max(self._seal_at, later), max(self._remove_at, later)
+            if is_damage(error):
+                self._give_up_file(database, error)
+            else:
+                unforeseen = None if isinstance(error, sqlite3.Error) else error
+                _log.error("the journal cannot be sealed, tried again later: %s", error, exc_info=unforeseen)
+
+    def _give_up_file(self, database: Database, damage: Exception) -> None:
+        self._damage = damage
+        self._database = None
+        database.abandon()
 
     def _done(self, work: _Work, written: Written) -> None:
         with self._changed:
@@ -240,6 +357,10 @@ class Journal:
             last_attempt = not self._accepting
         if not already_known:
             _log.error("the journal cannot be written, rows wait in memory: %s", error)
+        if self._database is not None and is_damage(error):
+            self._give_up_file(self._database, error)
+            # Not the last attempt: the next one has a new file.
+            last_attempt = False
         with self._changed:
             if last_attempt:
                 self._give_up()

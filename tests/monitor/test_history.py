@@ -178,7 +178,7 @@ def test_killed_journal_whose_log_cannot_be_read_is_refused_rather_than_read_wit
 
 
 def test_no_journal(tmp_path):
-    with pytest.raises(JournalUnusable, match=r"there is no journal in .*: has a station ever run there\?"):
+    with pytest.raises(JournalUnusable, match=r"there is no journal .*: has a station ever run there\?"):
         History(tmp_path)
     assert not list(tmp_path.iterdir())
 

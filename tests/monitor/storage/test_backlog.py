@@ -1,0 +1,321 @@
+import asyncio
+import contextlib
+import tempfile
+import threading
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from drivers.clock import NS
+from drivers.errors import JournalUnusable
+from drivers.events import Cause, Waveform, measured, missing
+from monitor.alerts.conditions import AlertEvent, AlertState, Kind, Priority
+from monitor.storage import backlog as backlog_module
+from monitor.storage.backlog import Backlog, DeadLetter, RecordedWaveform, SinkRow
+from monitor.storage.journal import Journal
+from monitor.storage.rows import alert_row, sink_row
+from tests.monitor.storage.helpers import (
+    START,
+    ask,
+    change,
+    commit,
+    database,
+    record,
+    seal_all,
+    spo2,
+    until,
+)
+
+
+def alert(at, **others):
+    values = {"bed": "a", "rule": "spo2_low", "kind": Kind.PHYSIOLOGICAL, "priority": Priority.HIGH}
+    return AlertEvent(**{**values, "state": AlertState.ON, "at": at, "text": "SpO₂ 86 < 90", "vital": "spo2", **others})
+
+
+def run(second, samples=75, name="pleth"):
+    return Waveform(name, (second,) * samples, 75.0, START + second * NS, START + second * NS + 5)
+
+
+@contextlib.contextmanager
+def backlog(folder, **arguments):
+    with contextlib.closing(Backlog(folder, **arguments)) as opened:
+        yield opened
+
+
+def portions(opened, through):
+    """All that a sink gets that has everything up to `through`."""
+    got = []
+    while True:
+        portion = opened.next(through)
+        assert through <= portion.through <= portion.newest
+        if portion.empty:
+            assert portion.through == portion.newest
+            return got
+        assert portion.through > through
+        got.append((through, portion))
+        through = portion.through
+
+
+# Of each commit: how many readings, alerts and runs, and whether seals are due after it.
+COMMITS = st.lists(
+    st.tuples(st.integers(0, 14), st.integers(0, 3), st.integers(0, 3), st.booleans()), min_size=1, max_size=15
+)
+
+
+@given(COMMITS, st.integers(0, 15), st.booleans())
+@settings(max_examples=60)
+def test_portions_are_whole_commits_and_together_everything_once(commits, cursor, waveforms):
+    with (
+        pytest.MonkeyPatch.context() as patched,
+        tempfile.TemporaryDirectory() as name,
+        database(Path(name)) as opened,
+    ):
+        patched.setattr(backlog_module, "ROWS", 10)
+        patched.setattr(backlog_module, "RUNS", 4)
+        expected = {}
+        second = 0
+        for number, (readings, alerts, runs, due) in enumerate(commits, start=1):
+            made = ([], [], [])
+            for kind, count in enumerate((readings, alerts, runs)):
+                for _ in range(count):
+                    second += 1
+                    made[kind].append((measured("spo2", 97.0, second, second), alert(second), run(second))[kind])
+            commit(opened, made[0], runs=made[2], rows=[alert_row(event) for event in made[1]])
+            expected[number] = made
+            if due and not waveforms:
+                seal_all(opened)
+        cursor = min(cursor, len(commits))
+        with backlog(Path(name), waveforms=waveforms) as sink:
+            for before, portion in portions(sink, cursor):
+                within = [expected[number] for number in range(before + 1, portion.through + 1)]
+                assert [row[-1] for row in portion.readings] == [it.observed_at for made in within for it in made[0]]
+                assert portion.alerts == [event for made in within for event in made[1]]
+                assert [it.waveform for it in portion.waveforms] == (
+                    [it for made in within for it in made[2]] if waveforms else []
+                )
+                assert portion.newest == len(commits)
+                for rows, bound in ((portion.readings, 10), (portion.alerts, 10), (portion.waveforms, 4)):
+                    kind = [portion.readings, portion.alerts, portion.waveforms].index(rows)
+                    assert len(rows) <= bound or [bool(made[kind]) for made in within].count(True) == 1
+                cursor = portion.through
+            left = [expected[number] for number in range(cursor + 1, len(commits) + 1)]
+            assert not any(made[0] or made[1] or (made[2] and waveforms) for made in left)
+
+
+def test_what_is_in_a_portion(tmp_path):
+    event = alert(7, value=86.0, limit=90.0)
+    technical = alert(8, kind=Kind.TECHNICAL, priority=Priority.LOW, state=AlertState.OFF, vital="", device="oximeter")
+    with database(tmp_path) as opened:
+        commit(opened, [measured("spo2", 97.0, 10, 11), missing("pulse_rate", 12, 13, Cause.SENSOR_OFF)], bed="b 2")
+        commit(opened, [measured("spo2", 5.0, 3, 14)], rows=[alert_row(event), alert_row(technical)], runs=[run(0)])
+        with backlog(tmp_path) as sink:
+            portion = sink.next(0)
+        assert (portion.through, portion.newest) == (2, 2)
+        assert portion.readings == [
+            ("b 2", "oximeter", "spo2", 97.0, 0, "", 10),
+            ("b 2", "oximeter", "pulse_rate", None, 2, "sensor_off", 12),
+            ("a", "oximeter", "spo2", 5.0, 1, "implausible", 3),
+        ]
+        assert portion.alerts == [event, technical]
+        assert isinstance(portion.alerts[0].priority, Priority)
+        assert portion.waveforms == []
+        with backlog(tmp_path, waveforms=True) as sink:
+            assert sink.next(0).waveforms == [RecordedWaveform("a", "oximeter", run(0))]
+            assert sink.next(1).waveforms == [RecordedWaveform("a", "oximeter", run(0))]
+            assert sink.next(2).empty
+            assert sink.next(2) == (2, 2, [], [], [])
+
+
+def test_nothing_was_ever_committed(tmp_path):
+    with database(tmp_path), backlog(tmp_path) as sink:
+        assert sink.next(0) == (0, 0, [], [], [])
+        assert sink.next(0).empty
+        assert sink.sink("influxdb") == SinkRow("influxdb", 0, "forwarding", "", 0, 0)
+        assert sink.dead_letters("influxdb") == []
+
+
+def test_five_thousand_rows_a_portion(tmp_path):
+    with database(tmp_path) as opened:
+        for first in range(0, 12_000, 1000):
+            commit(opened, spo2(*range(first, first + 1000)))
+        commit(opened, spo2(*range(20_000, 27_000)))
+        with backlog(tmp_path) as sink:
+            assert [len(portion.readings) for _, portion in portions(sink, 0)] == [5000, 5000, 2000, 7000]
+
+
+@pytest.mark.parametrize("cursor", range(7))
+def test_sink_that_is_behind_gets_runs_that_are_packed_by_now(tmp_path, cursor):
+    with database(tmp_path) as opened:
+        for number in range(1, 7):
+            commit(opened, runs=[run(number), run(number, name="resp")])
+            if number == 4:
+                seal_all(opened)
+        with backlog(tmp_path, waveforms=True) as sink:
+            got = [it for _, portion in portions(sink, cursor) for it in portion.waveforms]
+    missing_ones = {
+        RecordedWaveform("a", "oximeter", run(number, name=name))
+        for number in range(cursor + 1, 7)
+        for name in ("pleth", "resp")
+    }
+    assert set(got) >= missing_ones
+    assert len(got) == len(set(got))
+    if cursor == 0:
+        assert set(got) == missing_ones
+
+
+def test_hours_of_packed_runs_come_in_portions_that_fit_into_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr(backlog_module, "RUNS", 50)
+    with database(tmp_path) as opened:
+        for minute in range(150):
+            commit(opened, runs=[run(minute * 60)])
+            seal_all(opened)
+        with backlog(tmp_path, waveforms=True) as sink:
+            got = portions(sink, 0)
+    assert [len(portion.waveforms) for _, portion in got] == [50, 50, 50]
+
+
+def test_run_that_rotted_keeps_a_sink_from_nothing_else(tmp_path, caplog):
+    with database(tmp_path) as opened:
+        commit(opened, spo2(1, 2), runs=[run(1), run(2), run(3)])
+        change(tmp_path, "UPDATE waveforms SET packed = x'00' WHERE id = 2")
+        with backlog(tmp_path, waveforms=True) as sink:
+            portion = sink.next(0)
+    assert len(portion.readings) == 2
+    assert [it.waveform for it in portion.waveforms] == [run(1), run(3)]
+    assert "a damaged waveform" in caplog.text
+
+
+def test_late_reading_comes_with_its_commit(tmp_path):
+    with database(tmp_path) as opened:
+        commit(opened, spo2(100))
+        commit(opened, spo2(50))
+        with backlog(tmp_path) as sink:
+            assert [row[-1] for row in sink.next(1).readings] == [50]
+
+
+@pytest.mark.parametrize("replaced_by", ["another journal", "nothing", "no database"])
+def test_journal_that_was_replaced_is_told(tmp_path, replaced_by):
+    with database(tmp_path) as opened:
+        commit(opened, spo2(1), rows=[sink_row(SinkRow("influxdb", 1, "forwarding", "", 5, 0))])
+    with backlog(tmp_path) as sink:
+        assert len(sink.next(0).readings) == 1
+        (tmp_path / "journal.db").rename(tmp_path / "journal-damaged-1.db")
+        for ending in ("-wal", "-shm"):
+            with contextlib.suppress(FileNotFoundError):
+                (tmp_path / f"journal.db{ending}").rename(tmp_path / f"journal-damaged-1.db{ending}")
+        if replaced_by == "another journal":
+            with database(tmp_path) as opened:
+                commit(opened, spo2(2))
+        elif replaced_by == "no database":
+            (tmp_path / "journal.db").write_bytes(b"x" * 8192)
+        for question in (lambda: sink.next(0), lambda: sink.sink("influxdb"), lambda: sink.dead_letters("influxdb")):
+            with pytest.raises(JournalUnusable, match=r"was replaced|cannot be read"):
+                question()
+    if replaced_by == "another journal":
+        with backlog(tmp_path) as sink:
+            assert [row[-1] for row in sink.next(sink.sink("influxdb").through).readings] == [2]
+    else:
+        with pytest.raises(JournalUnusable):
+            Backlog(tmp_path)
+
+
+def test_word_about_a_journal_that_was_replaced_is_not_believed(tmp_path):
+    # How far a sink was in the damaged journal can still come to be written into the new one.
+    with database(tmp_path) as opened:
+        commit(opened, spo2(1), rows=[sink_row(SinkRow("influxdb", 1000, "waiting", "why", 5, 3))])
+        with backlog(tmp_path) as sink:
+            assert sink.sink("influxdb") == SinkRow("influxdb", 0, "waiting", "why", 5, 3)
+            assert len(sink.next(sink.sink("influxdb").through).readings) == 1
+
+
+def test_no_journal(tmp_path):
+    with pytest.raises(JournalUnusable, match=r"there is no journal|cannot be read"):
+        Backlog(tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_damaged_journal(tmp_path):
+    with database(tmp_path) as opened:
+        commit(opened, spo2(*range(20_000)))
+    whole = (tmp_path / "journal.db").read_bytes()
+    (tmp_path / "journal.db").write_bytes(whole[:8192].ljust(len(whole), b"\xff"))
+    with backlog(tmp_path) as sink, pytest.raises(JournalUnusable, match="cannot be read"):
+        sink.next(0)
+
+
+async def test_from_any_thread_beside_a_running_station(tmp_path, opened):
+    journal = opened(tmp_path, commit_every=0.0)
+    got = []
+    done = threading.Event()
+    with backlog(tmp_path) as sink:
+
+        def forward():
+            through = 0
+            while not (portion := sink.next(through)).empty or not done.is_set():
+                got.extend(row[-1] for row in portion.readings)
+                through = portion.through
+                if through:
+                    journal.record_sink(SinkRow("influxdb", through, "forwarding", "", START, 0))
+
+        forwarder = asyncio.create_task(asyncio.to_thread(forward))
+        for at in range(300):
+            journal.record("a", "oximeter", spo2(at))
+            await asyncio.sleep(0)
+        await until(lambda: len(got) == 300)
+        done.set()
+        await forwarder
+        assert got == list(range(300))
+        await journal.close()
+        [(through,)] = ask(tmp_path, "SELECT through FROM sinks")
+        assert len(ask(tmp_path, "SELECT 1 FROM readings WHERE commit_no <= ?", through)) == 300
+
+
+async def test_sinks_and_dead_letters_come_back_as_they_went_in(tmp_path):
+    with database(tmp_path) as opened:
+        for at in range(20):
+            commit(opened, spo2(at))
+    journal = Journal(tmp_path)
+    journal.open()
+    first = SinkRow("influxdb", 17, "waiting", "the server münster does not answer", START, 3)
+    second = SinkRow("other", 4, "stopped", "", START + 1, 0)
+    journal.record_sink(first._replace(through=2, state="forwarding"))
+    journal.record_sink(second)
+    journal.record_sink(first)
+    journal.record_dead_letters("influxdb", [("vitals x=1 5", "field type conflict"), ("vitals y=ä 6", "no")], START)
+    journal.record_dead_letters("other", [("vitals z=1 7", "why")], START + 1)
+    journal.record_dead_letters("other", [], START + 2)
+    await journal.close()
+    assert journal.health == (6, 0, 0, None)
+    with backlog(tmp_path) as sink:
+        assert sink.sink("influxdb") == first
+        assert sink.sink("other") == second
+        letters = sink.dead_letters("influxdb")
+        assert letters == [
+            DeadLetter(1, START, "vitals x=1 5", "field type conflict"),
+            DeadLetter(2, START, "vitals y=ä 6", "no"),
+        ]
+        assert sink.dead_letters("influxdb", limit=1) == letters[:1]
+        assert [it.id for it in sink.dead_letters("other")] == [3]
+        assert sink.dead_letters("third") == []
+
+        journal = Journal(tmp_path)
+        journal.open()
+        journal.record_resent([1, 3], START + 9)
+        journal.record_resent([], START + 9)
+        await journal.close()
+        assert sink.dead_letters("influxdb") == letters[1:]
+        assert sink.dead_letters("other") == []
+    assert ask(tmp_path, "SELECT id, sent_at FROM dead_letters") == [(1, START + 9), (2, None), (3, START + 9)]
+
+
+async def test_what_sinks_say_is_no_reading_of_a_later_portion(tmp_path, opened):
+    await record(tmp_path, *spo2(1, 2))
+    journal = opened(tmp_path)
+    journal.record_sink(SinkRow("influxdb", 1, "forwarding", "", START, 0))
+    await journal.close()
+    with backlog(tmp_path) as sink:
+        portion = sink.next(sink.sink("influxdb").through)
+        assert portion.empty
+        assert (portion.through, portion.newest) == (2, 2)
