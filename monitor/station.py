@@ -3,7 +3,7 @@
     transport --bytes--> codec --events--> device --> bed --> ring buffers
                                                        |--> alert engine --> alerts
                                                        |--> live hub --> page
-                                                       |--> journal
+                                                       |--> journal --> sinks (a thread each)
 
 Nothing turns back. `Bed.receive` below is that fork: it runs on the event loop, in the call that read the bytes, and
 the alert engine comes first, so that an alert waits for no disk, network or page.
@@ -28,7 +28,13 @@ from monitor.alerts.engine import BedState, Profile, on_link, on_reading, on_tic
 from monitor.buffer import Rings
 from monitor.config import BedConfig, DeviceConfig, StationConfig
 from monitor.live import BedView, DeviceView, LiveHub
-from monitor.storage.journal import Health, Journal
+from monitor.self_watch import SelfWatch
+from monitor.sinks.forwarder import RESEND_FILE, Forwarder
+from monitor.sinks.forwarder_thread import ForwarderThread
+from monitor.sinks.influxdb import InfluxdbSink
+from monitor.storage.backlog import Backlog
+from monitor.storage.journal import Journal
+from monitor.storage.set_aside import damaged_files
 from monitor.web.app import create_app
 from monitor.web.server import PageServer
 
@@ -115,7 +121,23 @@ class Station:
         self.rings = Rings()
         views = [_view(bed) for bed in config.beds]
         self.hub = LiveHub(views, clock, config.site, old_after=config.alerts.stale_after)
-        self.journal = Journal(data_dir)
+        sinks = [] if config.influxdb is None else [InfluxdbSink(config.influxdb, config.site)]
+        self.journal = Journal(data_dir, keep_days=config.journal.keep_days, sinks=[sink.name for sink in sinks])
+        self._data_dir = data_dir
+        waveforms = config.influxdb is not None and config.influxdb.waveforms
+        self._forwarders = [
+            ForwarderThread(
+                Forwarder(
+                    sink,
+                    lambda: Backlog(data_dir, waveforms=waveforms),
+                    self.journal,
+                    clock,
+                    request=data_dir / RESEND_FILE,
+                )
+            )
+            for sink in sinks
+        ]
+        self._watch = SelfWatch()
         self.page = PageServer(create_app(self.hub), config.web.host, config.web.port if port is None else port)
         self._mqtt = config.mqtt.settings()
         self._beds = [Bed(bed, self._profile, self.rings, self.hub, self.journal, clock) for bed in config.beds]
@@ -165,6 +187,8 @@ class Station:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve everything until `stop` is set, then commit and close. `open` comes first."""
+        for forwarder in self._forwarders:
+            forwarder.start()
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(device.run(), name=f"device {device.name}") for device in self.devices]
@@ -179,6 +203,7 @@ class Station:
                     task.cancel()
         finally:
             self.hub.close()
+            await asyncio.gather(*(asyncio.to_thread(forwarder.stop) for forwarder in self._forwarders))
             await self.journal.close()
 
     async def _committed(self) -> None:
@@ -194,7 +219,17 @@ class Station:
             await self._clock.sleep(TICK)
             for bed in self._beds:
                 bed.tick()
-            self.hub.station_notice(_notice(self.journal.health))
+            self._look_at_itself()
+
+    def _look_at_itself(self) -> None:
+        notice, changes = self._watch.look(
+            self.journal.health,
+            damaged_files(self._data_dir),
+            [it.forwarder.status for it in self._forwarders],
+            self._clock.now_ns(),
+        )
+        self.hub.station_notice(notice)
+        self.journal.record_alerts(changes)
 
     async def _serve_page(self) -> None:
         # A page that fails must not end the recording: it is started again.
@@ -204,14 +239,6 @@ class Station:
             except Exception:
                 log.exception("the page's server failed; starting it again")
                 await self._clock.sleep(PAGE_RETRY)
-
-
-def _notice(journal: Health) -> str:
-    lost = f"{journal.dropped_rows} rows are lost" if journal.dropped_rows else ""
-    if not journal.error:
-        return lost
-    waiting = f"NOT RECORDING: {journal.error}; {journal.waiting_rows} rows wait in memory"
-    return f"{waiting}, {lost}" if lost else waiting
 
 
 def _view(bed: BedConfig) -> BedView:

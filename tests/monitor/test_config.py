@@ -12,6 +12,7 @@ from drivers.errors import ConfigError
 from monitor import config_file
 from monitor.alerts.conditions import Priority
 from monitor.cli.simulated import cannot_simulate
+from monitor.config import InfluxdbConfig
 from tests.monitor.program import ROOT
 
 GOOD = """\
@@ -56,12 +57,17 @@ def test_the_shipped_one_is_good() -> None:
 
 def test_the_shipped_one_is_good_with_every_line_in_it_turned_on(tmp_path: Path) -> None:
     text = config_file.default_path().read_text(encoding="utf-8")
-    turned_on = re.sub(r"^# (?=mqtt:|  \w+:.*$)(?!  url:)", "", text, flags=re.MULTILINE).replace(
-        "# line: {", "line: {"
-    )
+    # A section is its key with the lines indented below it.
+    section = re.compile(r"^# (mqtt|influxdb|journal):.*\n(#   .*\n)+", re.MULTILINE)
+    turned_on = section.sub(lambda match: re.sub("^# ", "", match[0], flags=re.MULTILINE), text)
+    turned_on = turned_on.replace("# line: {", "line: {")
     config = config_file.load(write(tmp_path, turned_on), cannot_simulate, here=False)
     assert (config.mqtt.username, config.mqtt.ca_file) == ("station", "/etc/ssl/clinic-ca.pem")
     assert config.beds[1].devices[0].line.parity == "N"
+    assert config.journal.keep_days == 3650
+    assert config.influxdb is not None
+    assert config.influxdb.token_file == "infusion-data/influxdb.token"
+    assert config.influxdb.read_token_file == "infusion-data/influxdb-read.token"
 
 
 def whole(block: str) -> str:
@@ -268,3 +274,97 @@ def test_what_the_broker_needs_and_is_not_there_is_a_fault(tmp_path: Path, key: 
 def test_a_password_in_the_file_itself_is_refused(tmp_path: Path) -> None:
     (fault,) = faults(tmp_path, GOOD + "mqtt: {password: s3cret}\n")
     assert fault == "12: mqtt.password: unknown key"
+
+
+INFLUXDB = """\
+influxdb:
+  url: http://127.0.0.1:8086
+  org: clinic
+  bucket: vitals
+  token_env: CLINIC_INFLUX
+"""
+
+
+def influxdb(tmp_path: Path, text: str) -> InfluxdbConfig:
+    config = config_file.load(write(tmp_path, GOOD + text), here=False).influxdb
+    assert config is not None
+    return config
+
+
+def test_the_tokens_come_from_the_environment_or_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLINIC_INFLUX", "writes")
+    config = influxdb(tmp_path, INFLUXDB)
+    assert (config.token(), config.read_token()) == ("writes", "writes")
+    secret = tmp_path / "secret"
+    secret.write_text("reads\n", encoding="utf-8")
+    config = influxdb(tmp_path, INFLUXDB + f"  read_token_file: {secret}\n")
+    assert (config.token(), config.read_token()) == ("writes", "reads")
+    secret.unlink()
+    with pytest.raises(ConfigError, match=r"influxdb\.read_token_file: .*: No such file"):
+        config.read_token()
+    monkeypatch.delenv("CLINIC_INFLUX")
+    with pytest.raises(ConfigError, match="CLINIC_INFLUX"):
+        config.token()
+
+
+@pytest.mark.parametrize(
+    ("change", "to", "expected"),
+    [
+        ("token_env: CLINIC_INFLUX", "", "12: influxdb.token: give the token by token_env or by token_file, one of"),
+        (
+            "token_env: CLINIC_INFLUX",
+            "token_env: A\n  token_file: b",
+            "17: influxdb.token_file: give the token by token_env or by token_file, one of the two",
+        ),
+        (
+            "token_env: CLINIC_INFLUX",
+            "token_env: A\n  read_token_env: B\n  read_token_file: c",
+            "18: influxdb.read_token_file: give the token for reading by read_token_env or by read_token_file, not",
+        ),
+        ("token_env: CLINIC_INFLUX", "token: s3cret", "16: influxdb.token: unknown key"),
+        ("http://127.0.0.1:8086", "http://192.168.1.7:8086", "13: influxdb.url: http:// would send the token in clear"),
+        ("http://127.0.0.1:8086", "http://localhost.example:8086", "13: influxdb.url: http:// would send the token"),
+        ("http://127.0.0.1:8086", "http://:8086", "13: influxdb.url: http://:8086: expected http(s)://host:port"),
+        ("http://127.0.0.1:8086", "http://a:99999", "13: influxdb.url: http://a:99999: Port out of range 0-65535"),
+        ("http://127.0.0.1:8086", "http://[::1", "13: influxdb.url: http://[::1: Invalid IPv6 URL"),
+        ("http://127.0.0.1:8086", "influxdb.example:8086", "13: influxdb.url: string should match pattern"),
+        ("http://127.0.0.1:8086", "https://me:s3cret@a", "13: influxdb.url: string should match pattern"),
+    ],
+)
+def test_a_fault_of_the_sink_is_named_with_its_line(tmp_path: Path, change: str, to: str, expected: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        config_file.load(write(tmp_path, GOOD + INFLUXDB.replace(change, to)), here=False)
+    assert expected in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "url: https://192.168.1.7:8086",
+        "url: http://localhost:8086/",
+        "url: http://127.8.0.1",
+        'url: "http://[::1]:8086"',
+        "url: http://192.168.1.7:8086\n  insecure: true",
+    ],
+)
+def test_where_the_token_may_go(tmp_path: Path, lines: str) -> None:
+    assert influxdb(tmp_path, INFLUXDB.replace("url: http://127.0.0.1:8086", lines)).org == "clinic"
+
+
+@pytest.mark.parametrize(
+    ("key", "name", "problem"),
+    [
+        ("token_env", "NO_SUCH_VARIABLE", "the environment has no variable NO_SUCH_VARIABLE"),
+        ("token_file", "/nonexist/a", "/nonexist/a: No such file or directory"),
+        ("read_token_env", "NO_SUCH_VARIABLE", "the environment has no variable NO_SUCH_VARIABLE"),
+        ("read_token_file", "/dev", "/dev: Is a directory"),
+        ("ca_file", "/nonexist/a", "/nonexist/a: No such file or directory"),
+    ],
+)
+def test_what_the_sink_needs_and_is_not_there_is_a_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str, name: str, problem: str
+) -> None:
+    monkeypatch.setenv("CLINIC_INFLUX", "s3cret")
+    text = GOOD + INFLUXDB
+    text = text.replace("token_env: CLINIC_INFLUX\n", "") if key in {"token_env", "token_file"} else text
+    assert faults(tmp_path, f"{text.rstrip()}\n  {key}: {name}\n")[0].endswith(f": influxdb.{key}: {problem}")

@@ -1,0 +1,1 @@
+"""Where the journal is forwarded to, each sink one file, fed by one forwarder."""

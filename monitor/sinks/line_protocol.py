@@ -1,0 +1,171 @@
+"""Points as lines of InfluxDB's line protocol, times in nanoseconds.
+
+    vitals,bed=chair1,device=oximeter,site=clinic spo2=97.0,pulse_rate=71.0 1767225600000000000
+
+What a line can hold and what it cannot, as a real server reads it:
+
+- A number that is not finite has no line. A reading with one is refused here, so that it does not take the others of
+  its point with it; an alert goes without the number, which its text says anyhow.
+- A tag cannot hold a control character, nor a backslash at its end or before a comma, space or equals sign: the server
+  takes it for an escape. They become `_`. Ids of a configuration have none of all this.
+- A tag cannot be empty: it is left out.
+- A string may hold anything, line breaks too; only quotes and backslashes are escaped.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from math import isfinite
+from typing import NamedTuple
+
+from monitor.alerts.conditions import AlertEvent
+from monitor.storage.backlog import ReadingTuple, RecordedWaveform
+
+_PLAIN = re.compile(r"[A-Za-z0-9_.:/-]+")
+_IMPOSSIBLE = re.compile(r"[\x00-\x1f\x7f]|\\(?=[,= ]|$)")
+_SPECIAL = re.compile(r"([,= ])")
+
+
+class Encoded(NamedTuple):
+    """Lines, and those that no server would take."""
+
+    lines: list[str]
+    refused: list[tuple[str, str]]
+    """The line that would have been, and why it is none."""
+
+
+def vitals_lines(site: str, readings: Iterable[ReadingTuple]) -> Encoded:
+    """Points of `vitals`: one line for all the readings of a device at a bed that were observed at one moment."""
+    points: dict[tuple[str, str, int], str] = {}
+    refused: list[tuple[ReadingTuple, str]] = []
+    numbers = _Numbers()
+    # Readings of one point mostly come one after the other: only a new point costs a look into `points`.
+    bed, device, at, fields = "", "", 0, ""
+    for reading in readings:
+        its_bed, its_device, vital, value, validity, cause, its_at = reading
+        try:
+            number = numbers[vital][value] if value is not None else ""
+        except ValueError as error:
+            refused.append((reading, str(error)))
+            continue
+        if validity or cause or not number:
+            number = _doubtful(vital, number, validity, cause)
+        if its_at == at and its_device == device and its_bed == bed and fields:
+            fields += "," + number
+            continue
+        if fields:
+            points[bed, device, at] = fields
+        bed, device, at = its_bed, its_device, its_at
+        before = points.get((bed, device, at))
+        fields = f"{before},{number}" if before else number
+    if fields:
+        points[bed, device, at] = fields
+    heads = _Heads(site)
+    return Encoded(
+        [f"{heads[bed, device]} {fields} {at}" for (bed, device, at), fields in points.items()],
+        [(_not_a_line(heads, reading), reason) for reading, reason in refused],
+    )
+
+
+def alert_lines(site: str, alerts: Iterable[AlertEvent]) -> list[str]:
+    """Points of `alerts`. What became of one condition twice at one moment is put a nanosecond apart."""
+    lines = []
+    taken: set[tuple[str, int]] = set()
+    for alert in alerts:
+        head = _head("alerts", bed=alert.bed, kind=alert.kind, priority=alert.priority, rule=alert.rule, site=site)
+        fields = [f'state="{_text(alert.state)}"', f'text="{_text(alert.text)}"']
+        fields += [f"{name}={number!r}" for name in ("value", "limit") if _has(number := getattr(alert, name))]
+        fields += [f'{name}="{_text(text)}"' for name in ("vital", "device") if (text := getattr(alert, name))]
+        at = alert.at
+        while (head, at) in taken:
+            at += 1
+        taken.add((head, at))
+        lines.append(f"{head} {','.join(fields)} {at}")
+    return lines
+
+
+def waveform_lines(site: str, waveforms: Iterable[RecordedWaveform]) -> Iterator[str]:
+    """Points of `waveforms`: one a sample. They are given one by one, since a portion may have millions."""
+    for bed, device, waveform in waveforms:
+        head = f"{_head('waveforms', bed=bed, device=device, site=site)} {escaped(waveform.name)}="
+        begins_at, rate = waveform.observed_at, waveform.rate
+        for index, sample in enumerate(waveform.samples):
+            yield f"{head}{sample} {begins_at + round(index * 1e9 / rate)}"
+
+
+def escaped(text: str) -> str:
+    """`text` as a tag's value, or as the name of a tag or field."""
+    if _PLAIN.fullmatch(text):
+        return text
+    return _SPECIAL.sub(r"\\\1", _IMPOSSIBLE.sub("_", text))
+
+
+class _Numbers(dict[str, "_Values"]):
+    """The fields of each vital's values."""
+
+    def __missing__(self, vital: str) -> _Values:
+        self[vital] = _Values(vital)
+        return self[vital]
+
+
+class _Values(dict[float, str]):
+    """The field of each of one vital's values: the same few come again and again, and telling a number takes longest.
+
+    Raises ValueError for a number that is not finite.
+    """
+
+    def __init__(self, vital: str) -> None:
+        super().__init__()
+        self._head = f"{escaped(vital)}="
+
+    def __missing__(self, value: float) -> str:
+        if not isfinite(value):
+            raise ValueError(f"InfluxDB has no number {value!r}")
+        field = f"{self._head}{value!r}"
+        # 0.0 and -0.0 are one key and two texts.
+        if value:
+            self[value] = field
+        return field
+
+
+class _Heads(dict[tuple[str, str], str]):
+    """What the lines of a bed and device begin with."""
+
+    def __init__(self, site: str) -> None:
+        super().__init__()
+        self._site = site
+
+    def __missing__(self, key: tuple[str, str]) -> str:
+        bed, device = key
+        self[key] = _head("vitals", bed=bed, device=device, site=self._site)
+        return self[key]
+
+
+def _head(measurement: str, **tags: str) -> str:
+    return measurement + "".join(f",{tag}={escaped(value)}" for tag, value in tags.items() if value)
+
+
+def _doubtful(vital: str, number: str, validity: int, cause: str) -> str:
+    """The fields of a reading that is more, or less, than a valid number."""
+    name = escaped(vital)
+    fields = [number] if number else []
+    # A reading that has no value says at least what it is.
+    if validity or not number:
+        fields.append(f"{name}_validity={validity:d}i")
+    if cause:
+        fields.append(f'{name}_cause="{_text(cause)}"')
+    return ",".join(fields)
+
+
+def _not_a_line(heads: _Heads, reading: ReadingTuple) -> str:
+    bed, device, vital, value, validity, cause, at = reading
+    return f"{heads[bed, device]} {_doubtful(vital, f'{escaped(vital)}={value!r}', validity, cause)} {at}"
+
+
+def _text(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"')
+
+
+def _has(number: float | None) -> bool:
+    return number is not None and isfinite(number)

@@ -1,0 +1,299 @@
+"""The encoder: against an independent parser, beside the client's own, and read back from a real server."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from influxdb_client import Point
+from line_protocol_parser import parse_line
+
+from drivers.events import Validity, Waveform
+from monitor.alerts.conditions import AlertEvent, AlertState, Kind, Priority
+from monitor.sinks.line_protocol import alert_lines, escaped, vitals_lines, waveform_lines
+from monitor.storage.backlog import RecordedWaveform
+from tests.influxd import Influxd
+
+AT = 1_767_225_600_000_000_000
+TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
+# The parser of the tests reads no NUL; the real server does, see below.
+NAMES = st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\\"), max_size=12)
+IDS = st.from_regex(r"[a-z0-9][a-z0-9_-]{0,31}", fullmatch=True)
+# Nor does it read subnormal numbers.
+NUMBERS = st.floats(allow_nan=False, allow_infinity=False, allow_subnormal=False)
+TIMES = st.integers(-(2**63) + 2, 2**63 - 2)
+
+HARD = [
+    "chair 1",
+    "a,b=c",
+    'say "ah"',
+    "back\\slash",
+    "SpO₂ 86 < 90 – Stuhl 3",
+    "line\nbreak\r\n\tand tab",
+    "ends in \\",
+    "\\",
+    '\\"',
+    '"',
+    "\\\\n",
+    "before\\, comma",
+    "#not a comment",
+    "🫁 \x01 \x7f",
+    "'",
+]
+
+
+def row(vital="spo2", value=97.0, validity=0, cause="", *, bed="chair1", device="oximeter", at=AT):
+    return (bed, device, vital, value, validity, cause, at)
+
+
+def alert(**changes) -> AlertEvent:
+    event = AlertEvent(
+        "chair1",
+        "spo2_low",
+        Kind.PHYSIOLOGICAL,
+        Priority.HIGH,
+        AlertState.ON,
+        AT,
+        "SpO₂ 86 < 90",
+        "spo2",
+        "oximeter",
+        86.0,
+        90.0,
+    )
+    return event._replace(**changes)
+
+
+def test_a_valid_reading_is_one_float() -> None:
+    assert vitals_lines("clinic", [row()]).lines == [f"vitals,bed=chair1,device=oximeter,site=clinic spo2=97.0 {AT}"]
+
+
+def test_readings_of_one_moment_share_a_line() -> None:
+    rows = [row(), row("pulse_rate", 71.0), row(at=AT + 1), row("perfusion_index", 0.25)]
+    assert vitals_lines("clinic", rows).lines == [
+        f"vitals,bed=chair1,device=oximeter,site=clinic spo2=97.0,pulse_rate=71.0,perfusion_index=0.25 {AT}",
+        f"vitals,bed=chair1,device=oximeter,site=clinic spo2=97.0 {AT + 1}",
+    ]
+
+
+def test_a_doubt_is_written_beside_the_value_and_stands_alone_where_there_is_none() -> None:
+    rows = [
+        row("spo2", 97.0, Validity.QUESTIONABLE, "artifact,low_perfusion"),
+        row("pulse_rate", None, Validity.INVALID, "sensor_off"),
+        row("temp", None, Validity.INVALID),
+        row("heart_rate", 60.0, Validity.VALID, "age_unknown"),
+    ]
+    assert vitals_lines("clinic", rows).lines == [
+        (
+            "vitals,bed=chair1,device=oximeter,site=clinic "
+            'spo2=97.0,spo2_validity=1i,spo2_cause="artifact,low_perfusion",'
+            'pulse_rate_validity=2i,pulse_rate_cause="sensor_off",temp_validity=2i,'
+            f'heart_rate=60.0,heart_rate_cause="age_unknown" {AT}'
+        )
+    ]
+
+
+def test_a_reading_with_neither_value_nor_doubt_is_still_a_line() -> None:
+    assert vitals_lines("clinic", [row(value=None)]).lines[0].endswith(f" spo2_validity=0i {AT}")
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_a_number_that_is_not_finite_is_refused_alone(value: float) -> None:
+    rows = [row("pulse_rate", 71.0), row(value=value, validity=1, cause="implausible"), row("temp", 36.5)]
+    encoded = vitals_lines("clinic", rows)
+    assert encoded.lines == [f"vitals,bed=chair1,device=oximeter,site=clinic pulse_rate=71.0,temp=36.5 {AT}"]
+    [(line, reason)] = encoded.refused
+    assert line.endswith(f' spo2={value!r},spo2_validity=1i,spo2_cause="implausible" {AT}')
+    assert repr(value) in reason
+
+
+def test_zero_keeps_its_sign() -> None:
+    values = [0.0, -0.0, 0.0, -0.0]
+    rows = [row("temp", value, at=AT + index) for index, value in enumerate(values)]
+    told = [parse_line(line)["fields"]["temp"] for line in vitals_lines("clinic", rows).lines]
+    assert [math.copysign(1, value) for value in told] == [1, -1, 1, -1]
+
+
+def test_an_empty_tag_is_left_out() -> None:
+    assert vitals_lines("", [row(device="")]).lines == [f"vitals,bed=chair1 spo2=97.0 {AT}"]
+
+
+def test_an_alert() -> None:
+    assert alert_lines("clinic", [alert()]) == [
+        (
+            "alerts,bed=chair1,kind=physiological,priority=high,rule=spo2_low,site=clinic "
+            f'state="on",text="SpO₂ 86 < 90",value=86.0,limit=90.0,vital="spo2",device="oximeter" {AT}'
+        )
+    ]
+    bare = alert(vital="", device="", value=None, limit=None)
+    assert alert_lines("clinic", [bare])[0].endswith(f' state="on",text="SpO₂ 86 < 90" {AT}')
+
+
+def test_an_alert_is_written_without_a_number_that_is_none() -> None:
+    assert parse_line(alert_lines("clinic", [alert(value=math.inf, limit=math.nan)])[0])["fields"].keys() == {
+        "state", "text", "vital", "device"
+    }  # fmt: skip
+
+
+def test_what_became_of_a_condition_twice_at_one_moment_is_told_twice() -> None:
+    states = [alert(), alert(state=AlertState.OFF), alert(priority=Priority.LOW), alert(), alert(at=AT + 1)]
+    points = [parse_line(line) for line in alert_lines("clinic", states)]
+    assert [point["time"] - AT for point in points] == [0, 1, 0, 2, 3]
+    assert len({(point["tags"]["priority"], point["time"]) for point in points}) == len(points)
+
+
+def test_a_waveform_is_one_point_a_sample() -> None:
+    run = Waveform("pleth", (10, -3, 7), 75.0, AT, AT)
+    assert list(waveform_lines("clinic", [RecordedWaveform("chair1", "oximeter", run)])) == [
+        f"waveforms,bed=chair1,device=oximeter,site=clinic pleth=10 {AT}",
+        f"waveforms,bed=chair1,device=oximeter,site=clinic pleth=-3 {AT + 13_333_333}",
+        f"waveforms,bed=chair1,device=oximeter,site=clinic pleth=7 {AT + 26_666_667}",
+    ]
+
+
+def test_waveforms_are_encoded_as_they_are_asked_for() -> None:
+    run = Waveform("pleth", (1,) * 1000, 75.0, AT, AT)
+
+    def runs():
+        yield RecordedWaveform("chair1", "oximeter", run)
+        raise AssertionError("the second run was taken before the first was used up")
+
+    assert len(list(itertools.islice(waveform_lines("clinic", runs()), 1000))) == 1000
+
+
+def place(reading):
+    return (*reading[:3], reading[6])
+
+
+READINGS = st.lists(
+    st.tuples(
+        IDS, IDS, st.sampled_from(["spo2", "pulse_rate", "temp"]), st.none() | NUMBERS, st.integers(0, 2), TEXT, TIMES
+    ),
+    max_size=8,
+    unique_by=place,
+)
+
+
+@given(IDS, READINGS)
+def test_a_parser_of_others_reads_the_same_vitals(site, readings) -> None:
+    told = {}
+    encoded = vitals_lines(site, readings)
+    for line in encoded.lines:
+        point = parse_line(line)
+        assert point["measurement"] == "vitals"
+        key = (point["tags"]["bed"], point["tags"]["device"], point["time"])
+        assert key not in told, "one moment of a device has one line"
+        assert point["tags"]["site"] == site
+        told[key] = point["fields"]
+    found = {
+        (bed, device, vital, at): (
+            fields.get(vital),
+            fields.get(f"{vital}_validity", 0),
+            fields.get(f"{vital}_cause", ""),
+        )
+        for (bed, device, at), fields in told.items()
+        for vital in ("spo2", "pulse_rate", "temp")
+        if vital in fields or f"{vital}_validity" in fields
+    }
+    assert found == {place(reading): reading[3:6] for reading in readings}
+    assert not encoded.refused
+    # Numbers stay floats and validities whole, or the server would refuse the field for ever.
+    for fields in told.values():
+        assert all(
+            type(value) is (int if name.endswith("_validity") else str if name.endswith("_cause") else float)
+            for name, value in fields.items()
+        )
+
+
+@given(TEXT, TEXT, st.none() | NUMBERS, TIMES)
+@example('"', "\\", None, 0)
+def test_a_parser_of_others_reads_the_same_alert(text, vital, value, at) -> None:
+    point = parse_line(alert_lines("clinic", [alert(text=text, vital=vital, value=value, at=at)])[0])
+    expected = {"state": "on", "text": text, "vital": vital, "device": "oximeter", "value": value, "limit": 90.0}
+    assert point["fields"] == {name: value for name, value in expected.items() if value not in ("", None)} | {
+        "text": text
+    }
+    assert point["time"] == at
+
+
+@given(NAMES, NAMES, NAMES)
+def test_a_parser_of_others_reads_the_same_tags(site, bed, device) -> None:
+    point = parse_line(vitals_lines(site, [row(bed=bed, device=device)]).lines[0])
+    expected = {"site": site, "bed": bed, "device": device}
+    assert point["tags"] == {name: value for name, value in expected.items() if value}
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12))
+def test_no_name_breaks_a_line(name) -> None:
+    [line] = vitals_lines("clinic", [row(bed=name, device="d", vital="spo2")]).lines
+    point = parse_line(line)
+    assert point["tags"].keys() == {"bed", "device", "site"}
+    assert point["fields"] == {"spo2": 97.0}
+    assert len(point["tags"]["bed"]) == len(name)
+
+
+@given(NAMES.filter(bool), NAMES.filter(bool), NAMES.filter(bool), NUMBERS, TEXT, TIMES)
+def test_the_client_encodes_the_same_point(bed, device, site, value, text, at) -> None:
+    point = Point("vitals").tag("bed", bed).tag("device", device).tag("site", site)
+    point.field("spo2", value).field("spo2_validity", 1).field("spo2_cause", text).time(at)
+    [ours] = vitals_lines(site, [row(value=value, validity=1, cause=text, bed=bed, device=device, at=at)]).lines
+    theirs = parse_line(point.to_line_protocol())
+    # It leaves out an empty text as we do not write one at all; and it has field names in order of the alphabet.
+    assert parse_line(ours) | {"fields": {"spo2_cause": "", **parse_line(ours)["fields"]}} == theirs
+
+
+def test_what_a_tag_cannot_hold_becomes_an_underscore() -> None:
+    assert escaped("plain-name_1") == "plain-name_1"
+    assert escaped("a b,c=d") == r"a\ b\,c\=d"
+    assert escaped("in\\side") == "in\\side"
+    assert escaped("\n\t\r\0end\\") == "____end_"
+    assert escaped("a\\,b") == r"a_\,b"
+    assert escaped("\\\\") == "\\_"
+
+
+def test_a_real_server_reads_back_every_text(tmp_path: Path) -> None:
+    """Texts of alerts and causes exactly; tags with what they cannot hold replaced."""
+    with Influxd(tmp_path) as server:
+        texts = [*HARD, "NUL \0 inside"]
+        alerts = [alert(text=text, at=AT + index) for index, text in enumerate(texts)]
+        readings = [
+            row(value=None, validity=2, cause=text, bed=text, device=str(index), at=AT + index)
+            for index, text in enumerate(texts)
+        ]
+        server.write("\n".join([*alert_lines("clinic", alerts), *vitals_lines("clinic", readings).lines]))
+
+        def told(measurement: str, field: str) -> dict[int, dict]:
+            # As JSON: the server's CSV changes the line breaks inside texts.
+            found = server.query(
+                f'import "json" from(bucket: "{server.bucket}") |> range(start: 0) '
+                f'|> filter(fn: (r) => r._measurement == "{measurement}" and r._field == "{field}") '
+                "|> map(fn: (r) => ({r with _value: string(v: json.encode(v: r._value))}))"
+            )
+            return {point["_time"] - AT: {**point, "_value": json.loads(point["_value"])} for point in found}
+
+        of_alerts, of_readings = told("alerts", "text"), told("vitals", "spo2_cause")
+        assert [of_alerts[index]["_value"] for index in range(len(texts))] == texts
+        assert [of_readings[index]["_value"] for index in range(len(texts))] == texts
+        beds = {text: of_readings[index]["bed"] for index, text in enumerate(texts)}
+        changed = {
+            "line\nbreak\r\n\tand tab": "line_break___and tab",
+            "ends in \\": "ends in _",
+            "\\": "_",
+            "before\\, comma": "before_, comma",
+            "🫁 \x01 \x7f": "🫁 _ _",
+            "NUL \0 inside": "NUL _ inside",
+        }
+        assert beds == {text: changed.get(text, text) for text in texts}
+
+
+def test_a_real_server_reads_back_every_number(tmp_path: Path) -> None:
+    values = [97.0, 0.1 + 0.2, 5e-324, 1.7976931348623157e308, -273.15, 1e16, 123456789.123456789, -0.0, 1 / 3]
+    with Influxd(tmp_path) as server:
+        rows = [row(value=value, at=AT + index) for index, value in enumerate(values)]
+        server.write("\n".join(vitals_lines("clinic", rows).lines))
+        found = server.query(f'from(bucket: "{server.bucket}") |> range(start: 0) |> sort(columns: ["_time"])')
+        assert [repr(point["_value"]) for point in found] == [repr(value) for value in values]
