@@ -8,12 +8,16 @@ import sys
 import typer
 
 from drivers.errors import ConfigError, InfusionMonitorError
+from monitor.cli.backup import backup
 from monitor.cli.check import check
 from monitor.cli.decode import decode
+from monitor.cli.doctor import doctor
 from monitor.cli.drivers import list_drivers
+from monitor.cli.influxdb import influxdb_app
 from monitor.cli.records import alerts, readings
 from monitor.cli.run import run
 from monitor.cli.simulate import simulate
+from monitor.cli.verify import verify
 
 app = typer.Typer(
     name="infusion-monitor",
@@ -30,6 +34,10 @@ app.command()(decode)
 app.command()(simulate)
 app.command()(readings)
 app.command()(alerts)
+app.command()(verify)
+app.command()(backup)
+app.command()(doctor)
+app.add_typer(influxdb_app, name="influxdb")
 
 
 def main() -> None:

@@ -39,7 +39,8 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_help_names_every_command() -> None:
     text = call("--help").stdout
-    for command in ("run", "check", "drivers", "decode", "simulate", "readings", "alerts"):
+    commands = ("run", "check", "drivers", "decode", "simulate", "readings", "alerts", "verify", "backup", "doctor")
+    for command in (*commands, "influxdb"):
         assert command in text
 
 

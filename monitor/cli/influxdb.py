@@ -1,0 +1,226 @@
+"""`infusion-monitor influxdb`: set up the bucket that the journal is forwarded to, and see to what it refused."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import ValidationError
+
+from drivers.clock import iso
+from drivers.errors import ConfigError, SinkBusy, SinkRefused, StationRunning
+from monitor import config_file
+from monitor.cli import token_file
+from monitor.config import InfluxdbConfig
+from monitor.config_checks import influxdb_url_problem, sends_in_clear
+from monitor.sinks.forwarder import RESEND_FILE
+from monitor.sinks.influxdb import InfluxdbSink
+from monitor.storage.backlog import Backlog, DeadLetter
+from monitor.storage.lock import StationLock
+
+influxdb_app = typer.Typer(
+    help="The InfluxDB that the journal is forwarded to.", no_args_is_help=True, rich_markup_mode=None
+)
+
+SINK = InfluxdbSink.name
+
+_REQUEST_SECONDS = 30.0
+_OUTCOME_SECONDS = 10.0
+_LOOK_EVERY = 0.1
+_MOST_LETTERS = 100_000
+_HOURS = {"h": 1, "d": 24, "w": 168}
+_MOST_HOURS = 36_500 * 24
+
+Config = Annotated[Path | None, typer.Option(help="The station's configuration, for where its journal is.")]
+DataDir = Annotated[Path | None, typer.Option(help="The journal's folder; else as configured.")]
+
+
+@influxdb_app.command()
+def setup(
+    url: Annotated[str, typer.Option(help="The server, http(s)://host:port.")],
+    org: Annotated[str, typer.Option(help="The organisation; it must be there, but with --onboard.")],
+    bucket: Annotated[str, typer.Option(help="The bucket; made if it is not there yet.")],
+    retention: Annotated[
+        str, typer.Option(metavar="T", help="How long a new bucket keeps points: 48h, 90d, 52w; 0 keeps them for ever.")
+    ] = "0",
+    token_env: Annotated[
+        str, typer.Option(help="The environment variable with an operator or all-access token.")
+    ] = "INFLUX_TOKEN",  # noqa: S107 - a name, no secret
+    token_file_: Annotated[Path | None, typer.Option("--token-file", help="A file with such a token instead.")] = None,
+    write_token_to: Annotated[Path, typer.Option(help="The file for the station's token, which may only write.")] = (
+        Path("infusion-data/influxdb.token")
+    ),
+    read_token_to: Annotated[Path, typer.Option(help="The file for a token that may only read.")] = (
+        Path("infusion-data/influxdb-read.token")
+    ),
+    ca_file: Annotated[Path | None, typer.Option(help="The authority of the server's certificate.")] = None,
+    insecure: Annotated[bool, typer.Option("--insecure", help="Let http:// send tokens over a network.")] = False,
+    onboard: Annotated[
+        bool,
+        typer.Option(
+            "--onboard",
+            help="The server is new: make its first user too, whose password is in INFLUX_PASSWORD or asked for.",
+        ),
+    ] = False,
+    username: Annotated[str | None, typer.Option(help="The first user's name, with --onboard.")] = None,
+) -> None:
+    """Make a bucket and two tokens for it on an InfluxDB 2, try them, and print the configuration.
+
+    What is there already and works is left as it is, so that it may be run again. It writes no point, and shows no
+    token.
+    """
+    from monitor.cli import set_up  # noqa: PLC0415 - InfluxDB's library would double the time that any command starts in
+    from monitor.sinks.influxdb_setup import READ, WRITE, Place  # noqa: PLC0415
+
+    url = url.rstrip("/")
+    files = {WRITE: write_token_to, READ: read_token_to}
+    _check(url, org, bucket, files, insecure=insecure)
+    keeps = _seconds(retention)
+    place = Place(url, org, bucket, None if ca_file is None else str(ca_file))
+    if onboard:
+        if not username:
+            raise ConfigError(["--onboard needs --username, the name of the first user"])
+        token = set_up.onboard(place, keeps, username, _password())
+    else:
+        token = _manager(token_env, token_file_)
+    set_up.set_up(place, keeps, token, files, insecure=insecure and sends_in_clear(url))
+
+
+def _check(url: str, org: str, bucket: str, files: dict[str, Path], *, insecure: bool) -> None:
+    if problem := influxdb_url_problem(url):
+        raise ConfigError([f"--url {problem}"])
+    try:
+        InfluxdbConfig(url=url, org=org, bucket=bucket)
+    except ValidationError as error:
+        raise ConfigError([f"--{one['loc'][0]}: {one['msg']}" for one in error.errors()]) from None
+    if sends_in_clear(url) and not insecure:
+        raise ConfigError(
+            [f"--url {url}: http:// would send tokens in clear over the network: use https://, or say --insecure"]
+        )
+    if len({file.absolute() for file in files.values()}) < len(files):
+        raise ConfigError(["--read-token-to: is the file of --write-token-to"])
+
+
+def _seconds(retention: str) -> int:
+    if retention == "0":
+        return 0
+    match = re.fullmatch(r"(\d{1,6})([hdw])", retention)
+    hours = int(match[1]) * _HOURS[match[2]] if match else 0
+    if not 1 <= hours <= _MOST_HOURS:
+        raise ConfigError([f"--retention {retention}: expected 48h, 90d or 52w, at most 36500d, or 0 for ever"])
+    return hours * 3600
+
+
+def _manager(variable: str, file: Path | None) -> str:
+    if file is not None:
+        token = token_file.read(file)
+        if token is None:
+            raise ConfigError([f"--token-file {file}: there is no such file"])
+        return token
+    token = os.environ.get(variable, "").strip()
+    if not token:
+        who = "an operator or all-access token of the server"
+        raise ConfigError([f"the environment has no variable {variable}: put {who} there, or name a --token-file"])
+    return token
+
+
+def _password() -> str:
+    password = os.environ.get("INFLUX_PASSWORD")
+    if password is None:
+        asked: str = typer.prompt("Password of the first user", hide_input=True, confirmation_prompt=True)
+        return asked
+    return password
+
+
+@influxdb_app.command(name="dead-letters")
+def dead_letters(
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    data_dir: DataDir = None,
+    config: Config = None,
+) -> None:
+    """List the lines that InfluxDB refused for what they are, and why."""
+    letters = _waiting(_folder(data_dir, config))
+    if not letters and not as_json:
+        print("no dead letters")
+    for letter in letters:
+        if as_json:
+            print(json.dumps({**letter._asdict(), "at": iso(letter.at)}, ensure_ascii=False))
+        else:
+            print(f"{letter.id}  {iso(letter.at)}  {letter.reason}\n    {letter.line}")
+
+
+@influxdb_app.command()
+def resend(data_dir: DataDir = None, config: Config = None) -> None:
+    """Have the running station send again what InfluxDB refused, once the reason is gone; exit code 1 if any remains.
+
+    Only the station writes its journal: so it is asked, by a file in its folder.
+    """
+    folder = _folder(data_dir, config)
+    before = _waiting(folder)
+    if not before:
+        print("no dead letters")
+        return
+    if not _station_runs(folder):
+        raise SinkRefused(f"no station runs on {folder}: start it, and then say this again")
+    _ask(folder / RESEND_FILE)
+    # The station has taken the request; what it sends may take a while, and what comes of it is in its journal.
+    deadline = time.monotonic() + _OUTCOME_SECONDS
+    while (left := _still(folder, before)) and time.monotonic() < deadline:
+        time.sleep(_LOOK_EVERY)
+    print(f"{len(before) - len(left)} of {len(before)} dead letters were taken")
+    if left:
+        with contextlib.closing(Backlog(folder)) as backlog:
+            sink = backlog.sink(SINK)
+        why = left[0].reason if sink.state == "forwarding" else sink.detail
+        raise SinkRefused(f"{len(left)} still wait (`infusion-monitor influxdb dead-letters` lists them): {why}")
+
+
+def _folder(data_dir: Path | None, config: Path | None) -> Path:
+    if data_dir is not None:
+        return data_dir
+    return Path(config_file.load(config or config_file.default_path(), here=False).data_dir)
+
+
+def _waiting(folder: Path) -> list[DeadLetter]:
+    with contextlib.closing(Backlog(folder)) as backlog:
+        return backlog.dead_letters(SINK, _MOST_LETTERS)
+
+
+def _still(folder: Path, before: list[DeadLetter]) -> list[DeadLetter]:
+    ids = {letter.id for letter in before}
+    return [letter for letter in _waiting(folder) if letter.id in ids]
+
+
+def _station_runs(folder: Path) -> bool:
+    lock = StationLock(folder)
+    try:
+        lock.take()
+    except StationRunning:
+        return True
+    except OSError as error:
+        raise ConfigError([f"{folder}: {error.strerror}"]) from error
+    lock.release()
+    return False
+
+
+def _ask(request: Path) -> None:
+    """Leave the request for the station, and wait until it has taken it."""
+    try:
+        request.touch(mode=0o600)
+        deadline = time.monotonic() + _REQUEST_SECONDS
+        while request.exists():
+            if time.monotonic() > deadline:
+                request.unlink(missing_ok=True)
+                raise SinkBusy(
+                    f"the station did not look at {request} for {_REQUEST_SECONDS:g} s: "
+                    "does its configuration have a section `influxdb`?"
+                )
+            time.sleep(_LOOK_EVERY)
+    except OSError as error:
+        raise ConfigError([f"{request}: {error.strerror}"]) from error
