@@ -1,0 +1,1 @@
+"""The dashboards of `dashboards/*.json`, written by `python -m deploy.grafana.make`."""
