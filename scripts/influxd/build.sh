@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds the InfluxDB server that the tests run against, unless it is there, and prints where it is.
 # No distribution and no Python package has InfluxDB 2: Go's and Cargo's own clients bring its sources (libflux is Rust).
-# It takes some five minutes, once for each version; the messages and the log say how far it is. A build that was
+# It takes some five minutes, once for each version; what the compilers say is in a log. A build that was
 # interrupted goes on where it was, and everything but the server is thrown away at the end.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
@@ -26,7 +26,7 @@ for program in go cargo gcc; do
   command -v "$program" >/dev/null 2>&1 || refuse "for want of $program"
 done
 
-mkdir -p "$work/bin" "$work/stand-in"
+mkdir -p "$folder"
 # Two builds at a time would write the same files; the second one waits and then finds the first one's server.
 if command -v flock >/dev/null 2>&1; then
   exec 9>"$folder/lock"
@@ -34,6 +34,7 @@ if command -v flock >/dev/null 2>&1; then
   found
 fi
 
+mkdir -p "$work/bin" "$work/stand-in"
 # libflux asks for a Rust of 2023, which need not be installed, and denies the warnings that newer ones have more of.
 # RUSTFLAGS does not reach all of it.
 export RUSTUP_TOOLCHAIN=stable
