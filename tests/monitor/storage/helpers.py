@@ -31,25 +31,25 @@ def spo2(*times):
 @contextlib.contextmanager
 def database(folder):
     """The writing connection, without the writer's thread: commits, seals and removals just when a test wants them."""
-    opened = Database(folder / "journal.db")
+    writer = Database(folder / "journal.db")
     try:
-        yield opened
+        yield writer
     finally:
-        opened.close()
+        writer.close()
 
 
-def commit(opened, readings=(), *, bed="a", device="oximeter", runs=(), rows=()):
+def commit(writer, readings=(), *, bed="a", device="oximeter", runs=(), rows=()):
     """One commit with these of one device."""
-    return opened.write([Batch(bed, device, list(readings), list(runs), None)], rows)
+    return writer.write([Batch(bed, device, list(readings), list(runs), None)], rows)
 
 
-def seal_all(opened, at=START):
-    while opened.seal(at):
+def seal_all(writer, at=START):
+    while writer.seal(at):
         pass
 
 
 async def record(folder, *events, bed="a", **arguments):
-    """A whole life of a journal: opened, written to, closed."""
+    """A whole life of a journal: writer, written to, closed."""
     journal = Journal(folder, **arguments)
     journal.open()
     journal.record(bed, "oximeter", events)

@@ -40,15 +40,15 @@ def run(second, samples=75, name="pleth"):
 
 @contextlib.contextmanager
 def backlog(folder, **arguments):
-    with contextlib.closing(Backlog(folder, **arguments)) as opened:
-        yield opened
+    with contextlib.closing(Backlog(folder, **arguments)) as writer:
+        yield writer
 
 
-def portions(opened, through):
+def portions(writer, through):
     """All that a sink gets that has everything up to `through`."""
     got = []
     while True:
-        portion = opened.next(through)
+        portion = writer.next(through)
         assert through <= portion.through <= portion.newest
         if portion.empty:
             assert portion.through == portion.newest
@@ -70,7 +70,7 @@ def test_portions_are_whole_commits_and_together_everything_once(commits, cursor
     with (
         pytest.MonkeyPatch.context() as patched,
         tempfile.TemporaryDirectory() as name,
-        database(Path(name)) as opened,
+        database(Path(name)) as writer,
     ):
         patched.setattr(backlog_module, "ROWS", 10)
         patched.setattr(backlog_module, "RUNS", 4)
@@ -82,10 +82,10 @@ def test_portions_are_whole_commits_and_together_everything_once(commits, cursor
                 for _ in range(count):
                     second += 1
                     made[kind].append((measured("spo2", 97.0, second, second), alert(second), run(second))[kind])
-            commit(opened, made[0], runs=made[2], rows=[alert_row(event) for event in made[1]])
+            commit(writer, made[0], runs=made[2], rows=[alert_row(event) for event in made[1]])
             expected[number] = made
             if due and not waveforms:
-                seal_all(opened)
+                seal_all(writer)
         cursor = min(cursor, len(commits))
         with backlog(Path(name), waveforms=waveforms) as sink:
             for before, portion in portions(sink, cursor):
@@ -107,9 +107,9 @@ def test_portions_are_whole_commits_and_together_everything_once(commits, cursor
 def test_what_is_in_a_portion(tmp_path):
     event = alert(7, value=86.0, limit=90.0)
     technical = alert(8, kind=Kind.TECHNICAL, priority=Priority.LOW, state=AlertState.OFF, vital="", device="oximeter")
-    with database(tmp_path) as opened:
-        commit(opened, [measured("spo2", 97.0, 10, 11), missing("pulse_rate", 12, 13, Cause.SENSOR_OFF)], bed="b 2")
-        commit(opened, [measured("spo2", 5.0, 3, 14)], rows=[alert_row(event), alert_row(technical)], runs=[run(0)])
+    with database(tmp_path) as writer:
+        commit(writer, [measured("spo2", 97.0, 10, 11), missing("pulse_rate", 12, 13, Cause.SENSOR_OFF)], bed="b 2")
+        commit(writer, [measured("spo2", 5.0, 3, 14)], rows=[alert_row(event), alert_row(technical)], runs=[run(0)])
         with backlog(tmp_path) as sink:
             portion = sink.next(0)
         assert (portion.through, portion.newest) == (2, 2)
@@ -137,21 +137,21 @@ def test_nothing_was_ever_committed(tmp_path):
 
 
 def test_five_thousand_rows_a_portion(tmp_path):
-    with database(tmp_path) as opened:
+    with database(tmp_path) as writer:
         for first in range(0, 12_000, 1000):
-            commit(opened, spo2(*range(first, first + 1000)))
-        commit(opened, spo2(*range(20_000, 27_000)))
+            commit(writer, spo2(*range(first, first + 1000)))
+        commit(writer, spo2(*range(20_000, 27_000)))
         with backlog(tmp_path) as sink:
             assert [len(portion.readings) for _, portion in portions(sink, 0)] == [5000, 5000, 2000, 7000]
 
 
 @pytest.mark.parametrize("cursor", range(7))
 def test_sink_that_is_behind_gets_runs_that_are_packed_by_now(tmp_path, cursor):
-    with database(tmp_path) as opened:
+    with database(tmp_path) as writer:
         for number in range(1, 7):
-            commit(opened, runs=[run(number), run(number, name="resp")])
+            commit(writer, runs=[run(number), run(number, name="resp")])
             if number == 4:
-                seal_all(opened)
+                seal_all(writer)
         with backlog(tmp_path, waveforms=True) as sink:
             got = [it for _, portion in portions(sink, cursor) for it in portion.waveforms]
     missing_ones = {
@@ -167,18 +167,18 @@ def test_sink_that_is_behind_gets_runs_that_are_packed_by_now(tmp_path, cursor):
 
 def test_hours_of_packed_runs_come_in_portions_that_fit_into_memory(tmp_path, monkeypatch):
     monkeypatch.setattr(backlog_module, "RUNS", 50)
-    with database(tmp_path) as opened:
+    with database(tmp_path) as writer:
         for minute in range(150):
-            commit(opened, runs=[run(minute * 60)])
-            seal_all(opened)
+            commit(writer, runs=[run(minute * 60)])
+            seal_all(writer)
         with backlog(tmp_path, waveforms=True) as sink:
             got = portions(sink, 0)
     assert [len(portion.waveforms) for _, portion in got] == [50, 50, 50]
 
 
 def test_run_that_rotted_keeps_a_sink_from_nothing_else(tmp_path, caplog):
-    with database(tmp_path) as opened:
-        commit(opened, spo2(1, 2), runs=[run(1), run(2), run(3)])
+    with database(tmp_path) as writer:
+        commit(writer, spo2(1, 2), runs=[run(1), run(2), run(3)])
         change(tmp_path, "UPDATE waveforms SET packed = x'00' WHERE id = 2")
         with backlog(tmp_path, waveforms=True) as sink:
             portion = sink.next(0)
@@ -188,17 +188,17 @@ def test_run_that_rotted_keeps_a_sink_from_nothing_else(tmp_path, caplog):
 
 
 def test_late_reading_comes_with_its_commit(tmp_path):
-    with database(tmp_path) as opened:
-        commit(opened, spo2(100))
-        commit(opened, spo2(50))
+    with database(tmp_path) as writer:
+        commit(writer, spo2(100))
+        commit(writer, spo2(50))
         with backlog(tmp_path) as sink:
             assert [row[-1] for row in sink.next(1).readings] == [50]
 
 
 @pytest.mark.parametrize("replaced_by", ["another journal", "nothing", "no database"])
 def test_journal_that_was_replaced_is_told(tmp_path, replaced_by):
-    with database(tmp_path) as opened:
-        commit(opened, spo2(1), rows=[sink_row(SinkRow("influxdb", 1, "forwarding", "", 5, 0))])
+    with database(tmp_path) as writer:
+        commit(writer, spo2(1), rows=[sink_row(SinkRow("influxdb", 1, "forwarding", "", 5, 0))])
     with backlog(tmp_path) as sink:
         assert len(sink.next(0).readings) == 1
         (tmp_path / "journal.db").rename(tmp_path / "journal-damaged-1.db")
@@ -206,8 +206,8 @@ def test_journal_that_was_replaced_is_told(tmp_path, replaced_by):
             with contextlib.suppress(FileNotFoundError):
                 (tmp_path / f"journal.db{ending}").rename(tmp_path / f"journal-damaged-1.db{ending}")
         if replaced_by == "another journal":
-            with database(tmp_path) as opened:
-                commit(opened, spo2(2))
+            with database(tmp_path) as writer:
+                commit(writer, spo2(2))
         elif replaced_by == "no database":
             (tmp_path / "journal.db").write_bytes(b"x" * 8192)
         for question in (lambda: sink.next(0), lambda: sink.sink("influxdb"), lambda: sink.dead_letters("influxdb")):
@@ -223,8 +223,8 @@ def test_journal_that_was_replaced_is_told(tmp_path, replaced_by):
 
 def test_word_about_a_journal_that_was_replaced_is_not_believed(tmp_path):
     # How far a sink was in the damaged journal can still come to be written into the new one.
-    with database(tmp_path) as opened:
-        commit(opened, spo2(1), rows=[sink_row(SinkRow("influxdb", 1000, "waiting", "why", 5, 3))])
+    with database(tmp_path) as writer:
+        commit(writer, spo2(1), rows=[sink_row(SinkRow("influxdb", 1000, "waiting", "why", 5, 3))])
         with backlog(tmp_path) as sink:
             assert sink.sink("influxdb") == SinkRow("influxdb", 0, "waiting", "why", 5, 3)
             assert len(sink.next(sink.sink("influxdb").through).readings) == 1
@@ -237,8 +237,8 @@ def test_no_journal(tmp_path):
 
 
 def test_damaged_journal(tmp_path):
-    with database(tmp_path) as opened:
-        commit(opened, spo2(*range(20_000)))
+    with database(tmp_path) as writer:
+        commit(writer, spo2(*range(20_000)))
     whole = (tmp_path / "journal.db").read_bytes()
     (tmp_path / "journal.db").write_bytes(whole[:8192].ljust(len(whole), b"\xff"))
     with backlog(tmp_path) as sink, pytest.raises(JournalUnusable, match="cannot be read"):
@@ -273,9 +273,9 @@ async def test_from_any_thread_beside_a_running_station(tmp_path, opened):
 
 
 async def test_sinks_and_dead_letters_come_back_as_they_went_in(tmp_path):
-    with database(tmp_path) as opened:
+    with database(tmp_path) as writer:
         for at in range(20):
-            commit(opened, spo2(at))
+            commit(writer, spo2(at))
     journal = Journal(tmp_path)
     journal.open()
     first = SinkRow("influxdb", 17, "waiting", "the server münster does not answer", START, 3)

@@ -53,11 +53,11 @@ SPANS = st.lists(st.tuples(OFFSETS, OFFSETS, st.integers(2, 40)), min_size=1, ma
 @contextlib.contextmanager
 def journal_of(commits):
     """A folder with a journal of these commits, sealed after each or not: late ones come to blocks."""
-    with tempfile.TemporaryDirectory() as folder, database(Path(folder)) as opened:
+    with tempfile.TemporaryDirectory() as folder, database(Path(folder)) as writer:
         for bed, device, readings, sealed in commits:
-            commit(opened, readings, bed=bed, device=device)
+            commit(writer, readings, bed=bed, device=device)
             if sealed:
-                seal_all(opened)
+                seal_all(writer)
         yield Path(folder)
 
 
@@ -133,7 +133,7 @@ def test_overview_is_what_a_slow_count_says(commits, spans):
 def night(tmp_path_factory):
     """Eight hours of a value every two seconds, one of them low; a part without a value; the last hour not sealed."""
     folder = tmp_path_factory.mktemp("night")
-    with database(folder) as opened:
+    with database(folder) as writer:
         for hour in range(8):
             readings = []
             for second in range(hour * 3600, (hour + 1) * 3600, 2):
@@ -142,9 +142,9 @@ def night(tmp_path_factory):
                     readings.append(missing("spo2", at, at, Cause.SENSOR_OFF))
                 else:
                     readings.append(measured("spo2", 61.0 if second in {10_000, 27_000} else 97.0, at, at))
-            commit(opened, readings)
+            commit(writer, readings)
             if hour < 7:
-                seal_all(opened)
+                seal_all(writer)
     return folder
 
 
@@ -165,6 +165,13 @@ def test_no_span_has_more_steps_than_the_width(night, first, length, width):
         assert 0 < len(band.begins_at) <= width
 
 
+@pytest.mark.parametrize("width", [2, 3, 10, 600])
+def test_span_that_cuts_through_steps_at_both_ends_has_no_more_of_them(night, width):
+    for since in (START, START + 1, START + SLOT - 1):
+        [band] = History(night).overview(since, since + width * SLOT, width)
+        assert len(band.begins_at) <= width
+
+
 def test_steps_without_any_value_are_visible_as_such(night):
     [band] = History(night).overview(START, START + 8 * 3600 * NS, 500)
     empty = np.isnan(band.lowest)
@@ -176,20 +183,20 @@ def test_steps_without_any_value_are_visible_as_such(night):
 
 def test_sealing_changes_nothing_of_what_is_seen(tmp_path):
     since, until = START + 3 * NS, START + 100 * NS
-    with database(tmp_path) as opened:
-        commit(opened, [measured("spo2", 60.0 + second, START + second * NS, START) for second in range(130)])
+    with database(tmp_path) as writer:
+        commit(writer, [measured("spo2", 60.0 + second, START + second * NS, START) for second in range(130)])
         before = bands_of(tmp_path, since, until, 10), traces_of(tmp_path, "a", since, until)
-        seal_all(opened)
+        seal_all(writer)
         assert (bands_of(tmp_path, since, until, 10), traces_of(tmp_path, "a", since, until)) == before
 
 
 def test_all_of_time(tmp_path):
     times = [-FURTHEST + 5, -1, 0, START, FURTHEST - 1]
-    with database(tmp_path) as opened:
+    with database(tmp_path) as writer:
         for sealed in (True, False):
-            commit(opened, [measured("spo2", 97.0, at - 5 * sealed, at) for at in times])
+            commit(writer, [measured("spo2", 97.0, at - 5 * sealed, at) for at in times])
             if sealed:
-                seal_all(opened)
+                seal_all(writer)
         assert traces_of(tmp_path, "a", EARLIEST, LATEST) == traces_expected(tmp_path, "a", EARLIEST, LATEST)
         [band] = History(tmp_path).overview(EARLIEST, LATEST, 1000)
         assert band.total.sum() == 10
@@ -201,21 +208,21 @@ def test_all_of_time(tmp_path):
 
 def test_reading_from_another_age_is_refused_and_sealing_goes_on(tmp_path):
     far = [EARLIEST, EARLIEST + 1, -FURTHEST - 1, FURTHEST, LATEST]
-    with database(tmp_path) as opened:
+    with database(tmp_path) as writer:
         for at in far:
-            assert commit(opened, [measured("spo2", 97.0, moment, moment) for moment in (START, at)])[1] == 1
-        seal_all(opened)
+            assert commit(writer, [measured("spo2", 97.0, moment, moment) for moment in (START, at)])[1] == 1
+        seal_all(writer)
         assert traces_of(tmp_path, "a", EARLIEST, LATEST) == traces_expected(tmp_path, "a", EARLIEST, LATEST)
         assert ask(tmp_path, "SELECT observed_at FROM readings") == [(START,)]
 
 
 def test_nothing_there(tmp_path):
-    with database(tmp_path) as opened:
+    with database(tmp_path) as writer:
         history = History(tmp_path)
         assert history.chart("a", START, START + BLOCK) == []
         assert history.overview(START, START + BLOCK, 100) == []
-        commit(opened, [measured("spo2", 97.0, START, START)])
-        seal_all(opened)
+        commit(writer, [measured("spo2", 97.0, START, START)])
+        seal_all(writer)
         assert history.chart("b", START, START + BLOCK) == []
         assert history.chart("a", START + 1, START + BLOCK) == []
         assert history.chart("a", START + 1, START) == []
@@ -226,9 +233,9 @@ def test_nothing_there(tmp_path):
 
 
 def test_block_that_rotted_is_said(tmp_path):
-    with database(tmp_path) as opened:
-        commit(opened, [measured("spo2", 97.0, START, START)])
-        seal_all(opened)
+    with database(tmp_path) as writer:
+        commit(writer, [measured("spo2", 97.0, START, START)])
+        seal_all(writer)
         change(tmp_path, "UPDATE blocks SET packed = x'00'")
         with pytest.raises(JournalUnusable, match="damaged block"):
             History(tmp_path).chart("a", START, START + BLOCK)

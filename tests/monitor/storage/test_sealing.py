@@ -1,6 +1,7 @@
 import asyncio
 import random
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -67,7 +68,7 @@ def test_seals_follow_each_other_and_cover_everything_once(commits, chance):
     with (
         pytest.MonkeyPatch.context() as patched,
         tempfile.TemporaryDirectory() as name,
-        database(Path(name)) as opened,
+        database(Path(name)) as writer,
     ):
         folder = Path(name)
         patched.setattr(sealing, "ROWS_A_SEAL", 20)
@@ -75,10 +76,10 @@ def test_seals_follow_each_other_and_cover_everything_once(commits, chance):
             moments = [START + chance.randrange(3 * BLOCK) for _ in range(count)]
             runs = [Waveform("pleth", (1, 2, 3), 75.0, START + chance.randrange(3 * BLOCK), START)] if run else []
             rows = [alert_row(ALERT)] if alert else []
-            commit(opened, [measured("spo2", 97.0, at, at) for at in moments], runs=runs, rows=rows)
+            commit(writer, [measured("spo2", 97.0, at, at) for at in moments], runs=runs, rows=rows)
             if due:
-                seal_all(opened)
-        seal_all(opened)
+                seal_all(writer)
+        seal_all(writer)
         end = assert_contiguous(folder)
         assert ask(folder, "SELECT count(*) FROM readings WHERE commit_no > ?", end) == [(0,)]
         assert ask(folder, "SELECT count(*) FROM waveforms WHERE commit_no > ?", end) == [(0,)]
@@ -92,35 +93,35 @@ def test_seals_follow_each_other_and_cover_everything_once(commits, chance):
 
 
 def test_great_backlog_is_sealed_in_steps(tmp_path):
-    with database(tmp_path) as opened:
+    with database(tmp_path) as writer:
         for first in range(0, 45_000, 9_000):
-            commit(opened, spo2(*range(first, first + 9_000)))
+            commit(writer, spo2(*range(first, first + 9_000)))
         steps = 1
-        while opened.seal(START):
+        while writer.seal(START):
             steps += 1
     assert steps == 3
     assert ask(tmp_path, SEALS) == [(1, 2, 18_000), (3, 4, 18_000), (5, 5, 9_000)]
 
 
 def test_commit_that_is_greater_than_a_step_is_sealed_as_one(tmp_path):
-    with database(tmp_path) as opened:
-        commit(opened, rows=[alert_row(ALERT)])
-        commit(opened, spo2(*range(25_000)))
-        commit(opened, spo2(*range(30_000, 30_010)))
+    with database(tmp_path) as writer:
+        commit(writer, rows=[alert_row(ALERT)])
+        commit(writer, spo2(*range(25_000)))
+        commit(writer, spo2(*range(30_000, 30_010)))
         for _ in range(3):
-            opened.seal(START)
+            writer.seal(START)
     assert ask(tmp_path, SEALS) == [(1, 2, 25_000), (3, 3, 10)]
     assert_whole(tmp_path)
 
 
 def test_nothing_to_seal_makes_no_seal(tmp_path):
-    with database(tmp_path) as opened:
-        assert not opened.seal(START)
-        commit(opened, rows=[alert_row(ALERT)])
-        assert not opened.seal(START)
-        commit(opened, spo2(1))
-        assert not opened.seal(START)
-        assert not opened.seal(START)
+    with database(tmp_path) as writer:
+        assert not writer.seal(START)
+        commit(writer, rows=[alert_row(ALERT)])
+        assert not writer.seal(START)
+        commit(writer, spo2(1))
+        assert not writer.seal(START)
+        assert not writer.seal(START)
     assert ask(tmp_path, SEALS) == [(1, 2, 1)]
 
 
@@ -162,10 +163,10 @@ def test_digest_is_what_its_text_says():
     ],
 )
 def test_seal_tells_of_any_change(tmp_path, tampering):
-    with database(tmp_path) as opened:
-        commit(opened, seconds(0, 50))
-        commit(opened, seconds(50, 100))
-        seal_all(opened)
+    with database(tmp_path) as writer:
+        commit(writer, seconds(0, 50))
+        commit(writer, seconds(50, 100))
+        seal_all(writer)
     [(first, last, before)] = ask(tmp_path, "SELECT first_commit, last_commit, digest FROM seals")
     question = (
         "SELECT commit_no, series, observed_at, received_at, value, validity, cause FROM readings"
@@ -177,12 +178,12 @@ def test_seal_tells_of_any_change(tmp_path, tampering):
 
 
 def test_late_readings_join_the_block_that_is_there(tmp_path):
-    with database(tmp_path) as opened:
-        commit(opened, seconds(0, 1000)[::2])
-        seal_all(opened)
-        commit(opened, seconds(0, 1000)[1::2])
-        commit(opened, spo2(START - NS))
-        seal_all(opened)
+    with database(tmp_path) as writer:
+        commit(writer, seconds(0, 1000)[::2])
+        seal_all(writer)
+        commit(writer, seconds(0, 1000)[1::2])
+        commit(writer, spo2(START - NS))
+        seal_all(writer)
     assert [begins_at for (begins_at,) in ask(tmp_path, "SELECT begins_at FROM blocks ORDER BY 1")] == [
         START - BLOCK,
         START,
@@ -192,13 +193,13 @@ def test_late_readings_join_the_block_that_is_there(tmp_path):
 
 
 def test_block_that_rotted_is_made_anew_from_the_rows(tmp_path):
-    with database(tmp_path) as opened:
-        commit(opened, seconds(0, 10))
-        seal_all(opened)
+    with database(tmp_path) as writer:
+        commit(writer, seconds(0, 10))
+        seal_all(writer)
         change(tmp_path, "UPDATE blocks SET packed = x'00'")
-        commit(opened, seconds(10, 20))
-        seal_all(opened)
-        commit(opened, seconds(20, 30))
+        commit(writer, seconds(10, 20))
+        seal_all(writer)
+        commit(writer, seconds(20, 30))
     assert_charts_hold_the_rows(tmp_path, "a")
     assert_whole(tmp_path)
 
@@ -206,10 +207,10 @@ def test_block_that_rotted_is_made_anew_from_the_rows(tmp_path):
 def test_run_of_samples_that_rotted_keeps_nothing_from_being_sealed(tmp_path):
     run = Waveform("pleth", (1, 2, 3), 75.0, START, START)
     later = run._replace(observed_at=START + NS)
-    with database(tmp_path) as opened:
-        commit(opened, seconds(0, 10), runs=[run, later])
+    with database(tmp_path) as writer:
+        commit(writer, seconds(0, 10), runs=[run, later])
         change(tmp_path, "UPDATE waveforms SET packed = x'00' WHERE id = 1")
-        seal_all(opened)
+        seal_all(writer)
         # What is left of it is kept as it is: a person may still make something of it.
         assert ask(tmp_path, "SELECT commit_no, begins_at FROM waveforms ORDER BY begins_at") == [
             (1, START),
@@ -311,6 +312,18 @@ async def test_seal_that_fails_does_not_stop_recording_and_is_made_up_for(tmp_pa
     assert_whole(tmp_path)
 
 
+def test_seal_that_fails_locks_nobody_out(tmp_path):
+    with database(tmp_path) as writer:
+        commit(writer, seconds(0, 10))
+        change(tmp_path, "CREATE TRIGGER no_seals BEFORE INSERT ON seals BEGIN SELECT RAISE(ABORT, 'not today'); END")
+        with pytest.raises(sqlite3.IntegrityError, match="not today"):
+            writer.seal(START)
+        change(tmp_path, "DROP TRIGGER no_seals")
+        assert ask(tmp_path, "SELECT count(*) FROM blocks") == [(0,)]
+        seal_all(writer)
+    assert_whole(tmp_path)
+
+
 async def test_seal_that_fails_while_closing_loses_nothing(tmp_path):
     await record(tmp_path, *seconds(0, 1))
     change(tmp_path, "CREATE TRIGGER no_seals BEFORE INSERT ON seals BEGIN SELECT RAISE(ABORT, 'not today'); END")
@@ -324,15 +337,15 @@ async def test_seal_that_fails_while_closing_loses_nothing(tmp_path):
 
 def test_repack_makes_a_block_of_what_is_there(tmp_path):
     chance = random.Random(3)
-    with database(tmp_path) as opened:
-        commit(opened, seconds(0, 1200))
-        seal_all(opened)
+    with database(tmp_path) as writer:
+        commit(writer, seconds(0, 1200))
+        seal_all(writer)
         gone = [START + second * NS for second in chance.sample(range(600), 100)]
         change(tmp_path, "".join(f"DELETE FROM readings WHERE observed_at = {at};" for at in gone))
-        sealing.repack(opened._connection, 1, START)
+        sealing.repack(writer._connection, 1, START)
         assert_charts_hold_the_rows(tmp_path, "a")
         change(tmp_path, f"DELETE FROM readings WHERE observed_at < {START + BLOCK}")
-        sealing.repack(opened._connection, 1, START)
+        sealing.repack(writer._connection, 1, START)
         assert_charts_hold_the_rows(tmp_path, "a")
         for table in ("blocks", "summaries"):
             assert ask(tmp_path, f"SELECT begins_at FROM {table}") == [(START + BLOCK,)]

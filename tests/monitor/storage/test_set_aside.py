@@ -135,7 +135,7 @@ async def test_damaged_file_is_kept_unchanged_and_recording_goes_on(tmp_path, op
 async def test_journal_that_is_whole_is_never_set_aside(tmp_path, caplog):
     for _ in range(3):
         await record(tmp_path, *spo2(1, 2, 3))
-    assert damaged_files(tmp_path) == []
+    assert damaged_files(tmp_path) == ()
     assert audited(tmp_path) == []
     assert criticals(caplog) == []
 
@@ -230,7 +230,7 @@ async def test_what_cannot_be_set_aside_is_said_and_tried_again(tmp_path, opened
     assert health.waiting_rows == 3
     assert "and it cannot be set aside: [Errno 13] Permission denied" in health.error
     assert acknowledged == []
-    assert damaged_files(tmp_path) == []
+    assert damaged_files(tmp_path) == ()
     assert (tmp_path / "journal.db").exists()
     assert criticals(caplog) == []
 
@@ -279,7 +279,7 @@ async def test_new_journal_that_cannot_be_begun_is_tried_again_without_setting_a
     (tmp_path / "journal.db").rmdir()
     await until(lambda: acknowledged)
     await journal.close()
-    assert [file.name for file in moved] == damaged_files(tmp_path)
+    assert [file.name for file in moved] == list(damaged_files(tmp_path))
     assert len(moved) == 1
     assert times_in(tmp_path) == [START + 45_000_001]
     [(_, action, detail)] = audited(tmp_path)
@@ -321,8 +321,8 @@ def test_names(tmp_path):
 
 
 def test_folder_that_is_not_there_has_no_damaged_files(tmp_path):
-    assert damaged_files(tmp_path / "nowhere") == []
-    assert damaged_files(tmp_path) == []
+    assert damaged_files(tmp_path / "nowhere") == ()
+    assert damaged_files(tmp_path) == ()
 
 
 def test_writing_connection_says_what_is_damage(tmp_path):

@@ -131,10 +131,10 @@ async def test_through_the_journal_and_back(tmp_path, sealed, opened):
 
 @pytest.mark.parametrize("sealed", [True, False])
 def test_span_takes_what_lies_in_it_with_any_part(tmp_path, sealed):
-    with database(tmp_path) as opened:
-        commit(opened, runs=[pleth(second) for second in range(10)])
+    with database(tmp_path) as writer:
+        commit(writer, runs=[pleth(second) for second in range(10)])
         if sealed:
-            seal_all(opened)
+            seal_all(writer)
 
     def seconds(since, until):
         found = History(tmp_path).waveforms("a", "pleth", START + since, START + until)
@@ -154,25 +154,26 @@ def test_run_that_was_delivered_twice_is_there_once(tmp_path):
         return [it.waveform.samples for it in runs]
 
     expected = [pleth(0).samples, pleth(1).samples]
-    with database(tmp_path) as opened:
-        commit(opened, runs=[pleth(0), pleth(0), pleth(1)])
-        commit(opened, runs=[pleth(1)])
+    with database(tmp_path) as writer:
+        commit(writer, runs=[pleth(0), pleth(0), pleth(1)])
+        commit(writer, runs=[pleth(1)])
         assert found() == expected
-        seal_all(opened)
-        assert ask(tmp_path, "SELECT count(*) FROM waveforms") == [(1,)]
+        seal_all(writer)
+        [(packed,)] = ask(tmp_path, "SELECT packed FROM waveforms")
+        assert waveforms.unpack(packed, "pleth", 75.0) == [pleth(0), pleth(1)]
         assert found() == expected
-        commit(opened, runs=[pleth(0)])  # now that it is packed
+        commit(writer, runs=[pleth(0)])  # now that it is packed
         assert found() == expected
-        seal_all(opened)
+        seal_all(writer)
         assert found() == expected
 
 
 def test_sealing_makes_one_row_of_a_minute_with_the_greatest_commit(tmp_path):
-    with database(tmp_path) as opened:
+    with database(tmp_path) as writer:
         for second in range(60):
-            commit(opened, runs=[pleth(second), pleth(second, 10, name="resp")])
-        seal_all(opened)
-        commit(opened, runs=[pleth(60)])
+            commit(writer, runs=[pleth(second), pleth(second, 10, name="resp")])
+        seal_all(writer)
+        commit(writer, runs=[pleth(60)])
     assert ask(tmp_path, "SELECT name, commit_no, begins_at, ends_at FROM waveforms ORDER BY commit_no, name") == [
         ("pleth", 60, START, START + 60 * NS),
         ("resp", 60, START, START + 59 * NS + round(10 / 75 * NS)),

@@ -20,48 +20,9 @@ from drivers.events import (
 from monitor.alerts.conditions import AlertEvent, AlertState, Kind, Priority
 from monitor.storage.history import History
 from monitor.storage.journal import Journal
+from tests.monitor.storage.helpers import NEVER, ask, spo2, times_in, until
 
-NEVER = 1e6
-"""Seconds of `commit_every` that no test lives to see."""
 ALERT = AlertEvent("a", "spo2_low", Kind.PHYSIOLOGICAL, Priority.HIGH, AlertState.ON, 5, "SpO₂ 86 < 90", "spo2")
-
-
-@pytest.fixture
-async def opened():
-    """Opens journals and closes them after the test."""
-    journals = []
-
-    def make(folder, **arguments):
-        journal = Journal(folder, **arguments)
-        journal.open()
-        journals.append(journal)
-        return journal
-
-    yield make
-    for journal in journals:
-        await journal.close()
-
-
-def spo2(*times):
-    return [measured("spo2", 90.0 + at % 10, at, at) for at in times]
-
-
-def ask(folder, question):
-    connection = sqlite3.connect(f"file:{folder / 'journal.db'}?mode=ro", uri=True)
-    try:
-        return connection.execute(question).fetchall()
-    finally:
-        connection.close()
-
-
-def times_in(folder):
-    return [row.observed_at for row in History(folder).readings()]
-
-
-async def until(condition):
-    async with asyncio.timeout(60):
-        while not condition():
-            await asyncio.sleep(0.005)
 
 
 async def test_everything_recorded_is_there_once(tmp_path, opened):
@@ -202,18 +163,6 @@ async def test_second_station_is_refused_until_the_first_is_closed(tmp_path, ope
         opened(tmp_path)
     await first.close()
     opened(tmp_path)
-
-
-async def test_newer_schema_is_refused_and_left_alone(tmp_path):
-    with sqlite3.connect(tmp_path / "journal.db") as connection:
-        connection.execute("PRAGMA user_version = 99")
-    connection.close()
-    before = (tmp_path / "journal.db").read_bytes()
-    journal = Journal(tmp_path)
-    for _ in range(2):  # the lock was given back
-        with pytest.raises(JournalUnusable, match=r"newer program \(schema 99"):
-            journal.open()
-    assert (tmp_path / "journal.db").read_bytes() == before
 
 
 async def test_folder_that_cannot_be(tmp_path):

@@ -13,8 +13,8 @@ from drivers.events import Cause, Validity, measured, missing
 from monitor.alerts.conditions import AlertEvent, AlertState, Kind, Priority
 from monitor.storage.history import History
 from monitor.storage.journal import Journal
+from tests.monitor.storage.helpers import PROJECT
 
-PROJECT = Path(__file__).parents[2]
 WRITE_AND_DIE = """
 import asyncio, os, pathlib, sys
 from drivers.events import measured
