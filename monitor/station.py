@@ -34,7 +34,6 @@ from monitor.sinks.forwarder_thread import ForwarderThread
 from monitor.sinks.influxdb import InfluxdbSink
 from monitor.storage.backlog import Backlog
 from monitor.storage.journal import Journal
-from monitor.storage.set_aside import damaged_files
 from monitor.web.app import create_app
 from monitor.web.server import PageServer
 
@@ -123,7 +122,6 @@ class Station:
         self.hub = LiveHub(views, clock, config.site, old_after=config.alerts.stale_after)
         sinks = [] if config.influxdb is None else [InfluxdbSink(config.influxdb, config.site)]
         self.journal = Journal(data_dir, keep_days=config.journal.keep_days, sinks=[sink.name for sink in sinks])
-        self._data_dir = data_dir
         waveforms = config.influxdb is not None and config.influxdb.waveforms
         self._forwarders = [
             ForwarderThread(
@@ -224,7 +222,7 @@ class Station:
     def _look_at_itself(self) -> None:
         notice, changes = self._watch.look(
             self.journal.health,
-            damaged_files(self._data_dir),
+            self.journal.damaged,
             [it.forwarder.status for it in self._forwarders],
             self._clock.now_ns(),
         )

@@ -14,12 +14,12 @@ import typer
 from pydantic import ValidationError
 
 from drivers.clock import iso
-from drivers.errors import ConfigError, SinkBusy, SinkRefused, StationRunning
+from drivers.errors import ConfigError, SinkBusy, SinkRefused
 from monitor import config_file
 from monitor.cli import token_file
 from monitor.config import InfluxdbConfig
 from monitor.config_checks import influxdb_url_problem, sends_in_clear
-from monitor.sinks.forwarder import RESEND_FILE
+from monitor.sinks.forwarder import FORWARDING, RESEND_FILE
 from monitor.sinks.influxdb import InfluxdbSink
 from monitor.storage.backlog import Backlog, DeadLetter
 from monitor.storage.lock import StationLock
@@ -76,7 +76,7 @@ def setup(
     token.
     """
     from monitor.cli import set_up  # noqa: PLC0415 - InfluxDB's library would double the time that any command starts in
-    from monitor.sinks.influxdb_setup import READ, WRITE, Place  # noqa: PLC0415
+    from monitor.sinks.influxdb_setup import READ, WRITE, Place  # noqa: PLC0415 - likewise
 
     url = url.rstrip("/")
     files = {WRITE: write_token_to, READ: read_token_to}
@@ -177,7 +177,7 @@ def resend(data_dir: DataDir = None, config: Config = None) -> None:
     if left:
         with contextlib.closing(Backlog(folder)) as backlog:
             sink = backlog.sink(SINK)
-        why = left[0].reason if sink.state == "forwarding" else sink.detail
+        why = left[0].reason if sink.state == FORWARDING else sink.detail
         raise SinkRefused(f"{len(left)} still wait (`infusion-monitor influxdb dead-letters` lists them): {why}")
 
 
@@ -198,15 +198,10 @@ def _still(folder: Path, before: list[DeadLetter]) -> list[DeadLetter]:
 
 
 def _station_runs(folder: Path) -> bool:
-    lock = StationLock(folder)
     try:
-        lock.take()
-    except StationRunning:
-        return True
+        return StationLock(folder).holder() is not None
     except OSError as error:
         raise ConfigError([f"{folder}: {error.strerror}"]) from error
-    lock.release()
-    return False
 
 
 def _ask(request: Path) -> None:

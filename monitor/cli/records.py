@@ -24,7 +24,7 @@ from monitor.alerts.conditions import AlertEvent
 from monitor.storage.history import EARLIEST, LATEST, History, ReadingRow
 
 if TYPE_CHECKING:
-    from monitor.sinks.influxdb_history import InfluxdbHistory, ReadBack
+    from monitor.sinks.influxdb_history import InfluxdbHistory
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _Row = TypeVar("_Row")
@@ -73,7 +73,7 @@ def readings(
     if vital is not None and vital not in VITALS:
         raise ConfigError([f"there is no vital {vital!r}; there are: {', '.join(VITALS)}"])
     after = _moment(since)
-    rows: Iterator[tuple[str | None, ReadingRow | ReadBack]]
+    rows: Iterator[tuple[str | None, ReadingRow]]
     if from_ is Source.INFLUXDB:
         rows = _influxdb(data_dir, config).readings(site=site, bed=bed, vital=vital, since=after)
     else:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,6 +15,7 @@ from monitor import config_file
 from monitor.config import BedConfig, DeviceConfig, StationConfig
 from monitor.config_checks import Fault
 from monitor.storage.connection import JOURNAL_FILE, connect
+from monitor.storage.lock import StationLock
 
 
 class Level(StrEnum):
@@ -99,18 +98,7 @@ class Subject:
         """The process of the station that runs on the data folder; None where none does. Raises OSError."""
         if self.data_dir is None:
             return None
-        try:
-            file = os.open(self.data_dir / "station.lock", os.O_RDONLY)
-        except FileNotFoundError:
-            return None
-        try:
-            # Shared and only for this moment, and no file is made: the doctor changes nothing.
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return os.read(file, 32).decode(errors="replace").strip() or "unknown"
-        finally:
-            os.close(file)
-        return None
+        return StationLock(self.data_dir).holder()
 
     def runs(self) -> bool:
         """Whether a station runs, as far as one can tell."""

@@ -103,10 +103,10 @@ def influxdb(subject: Subject) -> Iterator[Finding]:
 
 def _influxdb(section: InfluxdbConfig, tokens: dict[str, str]) -> Iterator[Finding]:
     # It takes half the start of a command, and few stations have one.
-    import urllib3  # noqa: PLC0415
-    from influxdb_client.service.ping_service import PingService  # noqa: PLC0415
+    import urllib3  # noqa: PLC0415 - see above
+    from influxdb_client.service.ping_service import PingService  # noqa: PLC0415 - see above
 
-    from monitor.sinks import influxdb_setup, influxdb_sync  # noqa: PLC0415
+    from monitor.sinks import influxdb_setup, influxdb_sync  # noqa: PLC0415 - see above
 
     with (
         influxdb_sync.client(section.url, section.org, "", section.ca_file) as client,

@@ -12,8 +12,9 @@ from drivers.clock import NS
 from drivers.errors import JournalUnusable
 from drivers.events import LinkState
 from monitor.doctor.findings import Finding, Subject, fault, note, ok
+from monitor.sinks.forwarder import STOPPED
 from monitor.storage.backlog import SinkRow
-from monitor.storage.connection import connect
+from monitor.storage.connection import NEWEST_RECEIVED, connect
 from monitor.storage.database import is_damage
 from monitor.storage.migration import SCHEMA_VERSION
 from monitor.storage.set_aside import damaged_files
@@ -23,7 +24,6 @@ _STUCK = 60 * NS
 _BEHIND = 3600 * NS
 """How old what a sink has not got may be while the station runs."""
 
-_NEWEST = "SELECT max(received_at) FROM readings WHERE commit_no = (SELECT max(commit_no) FROM readings)"
 _LAST_LINK = """
     SELECT state FROM device_events WHERE bed = ? AND device = ? AND kind = 'link' ORDER BY at DESC, id DESC LIMIT 1"""
 _SINKS = "SELECT name, through, state, detail, at, too_old FROM sinks ORDER BY name"
@@ -83,7 +83,7 @@ def journal(subject: Subject) -> Iterator[Finding]:
 
 
 def _journal(subject: Subject, path: Path, connection: sqlite3.Connection) -> Iterator[Finding]:
-    newest = connection.execute(_NEWEST).fetchone()[0]
+    newest = connection.execute(NEWEST_RECEIVED).fetchone()[0]
     text = f"schema {SCHEMA_VERSION}, {_size(path)}"
     age = None if newest is None else time.time_ns() - newest
     text += ", no reading yet" if age is None else f", newest reading {_duration(age)} old"
@@ -155,8 +155,12 @@ def _sink(connection: sqlite3.Connection, row: SinkRow, newest: int, *, runs: bo
     text += f"{newest - row.through:,} commits with {waiting:,} readings behind" if waiting else "has everything"
     if waiting:
         text += f", the oldest {_duration(age)} old"
-    if row.state == "stopped":
-        return fault(what, text, "mend what it says, then start the station anew; nothing is lost meanwhile")
+    if row.state == STOPPED:
+        return fault(
+            what,
+            text,
+            "mend what it says: it is tried again each minute; a token from the environment needs a new start",
+        )
     if age > _BEHIND and runs:
         return fault(what, text, "see whether it can be reached and takes what it is sent; nothing is lost meanwhile")
     if age > _BEHIND:

@@ -113,7 +113,7 @@ class InfluxdbSink:
         """None when the server took them, otherwise its fault with the lines."""
         if self._connection is None:
             # The client takes half a second to import, which a command that sends nothing should not have to wait for.
-            from monitor.sinks.influxdb_post import Connection  # noqa: PLC0415
+            from monitor.sinks.influxdb_post import Connection  # noqa: PLC0415 - half a second, once
 
             self._connection = Connection(self._config, self._patience)
         # Text that is no UTF-8 (half of a surrogate pair) never gets into the journal; it must not stop everything.

@@ -19,7 +19,7 @@ import json
 from collections.abc import Callable, Generator, Iterable, Iterator
 from datetime import datetime
 from operator import itemgetter
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from influxdb_client.client.query_api import QueryApi
 
@@ -30,6 +30,7 @@ from drivers.vitals import VITALS
 from monitor.alerts.conditions import AlertEvent, AlertState, Kind, Priority
 from monitor.config import InfluxdbConfig
 from monitor.sinks import influxdb_sync
+from monitor.storage.history import ReadingRow
 
 EARLIEST, LATEST = -(2**63) + 2, 2**63 - 2
 """The ends of the time that InfluxDB can hold, UTC nanoseconds."""
@@ -61,21 +62,6 @@ _Point = tuple[int, _Tags, str, str]
 _Row = TypeVar("_Row")
 
 
-class ReadBack(NamedTuple):
-    """A reading as `ReadingRow` has it, but for the time of receiving, which InfluxDB does not have."""
-
-    bed: str
-    device: str
-    vital: str
-    value: float | None
-    unit: str
-    """UCUM; empty for a vital that this program does not know."""
-    validity: Validity
-    cause: str
-    observed_at: int
-    received_at: None
-
-
 class InfluxdbHistory:
     """The reading side of the bucket that `config` names. Times are UTC nanoseconds; rows come with their site.
 
@@ -94,7 +80,7 @@ class InfluxdbHistory:
         vital: str | None = None,
         since: int | None = None,
         until: int | None = None,
-    ) -> Iterator[tuple[str, ReadBack]]:
+    ) -> Iterator[tuple[str, ReadingRow]]:
         """Readings with `since` <= observed_at < `until`, by time, then site, bed, device and vital."""
         fields = () if vital is None else (vital, f"{vital}_validity", f"{vital}_cause")
         with self._asked("vitals", _READINGS, site, bed, fields) as question:
@@ -225,7 +211,7 @@ def _nanoseconds(second: str) -> int:
     return round((datetime.fromisoformat(second) - _EPOCH).total_seconds()) * NS
 
 
-def _readings(points: Iterable[_Point]) -> list[tuple[str, ReadBack]]:
+def _readings(points: Iterable[_Point]) -> list[tuple[str, ReadingRow]]:
     # Values, validities and causes by time, of each series. A table of the answer is one of the three, in one piece.
     found: dict[tuple[_Tags, str], tuple[dict[int, float], dict[int, Validity], dict[int, str]]] = {}
     for (tags, field), table in itertools.groupby(points, itemgetter(1, 2)):
@@ -248,7 +234,7 @@ def _readings(points: Iterable[_Point]) -> list[tuple[str, ReadBack]]:
     made = []
     for at, n, value, validity, cause in rows:
         site, bed, device, vital, unit = named[n]
-        made.append((site, ReadBack(bed, device, vital, value, unit, validity, cause, at, None)))
+        made.append((site, ReadingRow(bed, device, vital, value, unit, validity, cause, at, None)))
     return made
 
 

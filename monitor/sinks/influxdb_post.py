@@ -71,11 +71,11 @@ class Connection:
             )
         except OSError as error:  # ssl.SSLError is one
             raise SinkRefused(f"{self._where}: the file {config.ca_file} cannot be used: {error}") from error
-        self._write = WriteService(self._client.api_client)  # type: ignore[no-untyped-call]
+        self._write = WriteService(self._client.api_client)  # type: ignore[no-untyped-call]  # generated, without types
 
     async def close(self) -> None:
         """Close the connection at once."""
-        await self._client.close()  # type: ignore[no-untyped-call]
+        await self._client.close()  # type: ignore[no-untyped-call]  # generated, without types
 
     async def post(self, lines: bytes, now_ns: int) -> str | None:
         """Post lines: None when all are written, otherwise the server's fault with them.
@@ -83,7 +83,7 @@ class Connection:
         Raises SinkBusy and SinkRefused for what is not about the lines. `now_ns` is for a Retry-After that is a date.
         """
         try:
-            _, status, _ = await self._write.post_write_async(  # type: ignore[no-untyped-call]
+            _, status, _ = await self._write.post_write_async(  # type: ignore[no-untyped-call]  # generated, without types
                 self._config.org,
                 self._config.bucket,
                 _packed(lines),

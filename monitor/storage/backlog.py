@@ -128,12 +128,12 @@ class Backlog:
         for table, bound in (("readings", ROWS), ("alerts", ROWS), ("waveforms", RUNS))[: 3 if self._waveforms else 2]:
             # The commit with the row that would be one too many is left for the next portion, unless it is the first.
             beyond = self._connection.execute(
-                f"SELECT commit_no FROM {table} WHERE commit_no > ? ORDER BY commit_no LIMIT 1 OFFSET ?",  # noqa: S608
+                f"SELECT commit_no FROM {table} WHERE commit_no > ? ORDER BY commit_no LIMIT 1 OFFSET ?",  # noqa: S608 - three words
                 (through, bound),
             ).fetchone()
             if beyond is not None:
                 first = self._connection.execute(
-                    f"SELECT min(commit_no) FROM {table} WHERE commit_no > ?",  # noqa: S608
+                    f"SELECT min(commit_no) FROM {table} WHERE commit_no > ?",  # noqa: S608 - the same
                     (through,),
                 ).fetchone()
                 last = min(last, max(first[0], beyond[0] - 1))

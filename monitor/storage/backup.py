@@ -15,12 +15,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from drivers.errors import ConfigError, JournalUnusable
-from monitor.storage.connection import connect
+from monitor.storage.connection import NEWEST_RECEIVED, connect
 from monitor.storage.verify import Head, head_of
 
 _PAGES = 4096
 """Copied in one step: 16 MB."""
-_NEWEST = "SELECT max(received_at) FROM readings WHERE commit_no = (SELECT max(commit_no) FROM readings)"
 
 
 class Backup(NamedTuple):
@@ -99,7 +98,7 @@ def _copy(source: sqlite3.Connection, part: Path) -> Backup:
                 "SELECT count(*) FROM readings",
                 "SELECT count(*) FROM alerts",
                 "SELECT commit_no FROM last_commit",
-                _NEWEST,
+                NEWEST_RECEIVED,
             )
         )
         head = head_of(copy)

@@ -29,7 +29,7 @@ def append(connection: sqlite3.Connection, source: str, row_id: int) -> None:
 def adopt(connection: sqlite3.Connection) -> None:
     """Bind the rows that a journal had before there was a chain; in the transaction of that migration."""
     for source in ("series", "alerts"):
-        for (row_id,) in connection.execute(f"SELECT id FROM {source} ORDER BY id").fetchall():  # noqa: S608
+        for (row_id,) in connection.execute(f"SELECT id FROM {source} ORDER BY id").fetchall():  # noqa: S608 - two words
             append(connection, source, row_id)
 
 

@@ -13,6 +13,8 @@ from monitor.alerts.conditions import AlertEvent, AlertState, Kind, Priority
 from monitor.storage.migration import SCHEMA_VERSION
 
 JOURNAL_FILE = "journal.db"
+NEWEST_RECEIVED = "SELECT max(received_at) FROM readings WHERE commit_no = (SELECT max(commit_no) FROM readings)"
+"""When the newest reading came: of the last commit that has any, since a clock may have gone back."""
 
 
 def connect(path: Path, *, check_same_thread: bool = True) -> sqlite3.Connection:
@@ -38,7 +40,7 @@ def alert_of(row: Sequence[Any]) -> AlertEvent:
     return AlertEvent(bed, rule, Kind(kind), Priority(priority), AlertState(state), *rest)
 
 
-def _connect_as(path: Path, mode: str, check_same_thread: bool) -> sqlite3.Connection:  # noqa: FBT001
+def _connect_as(path: Path, mode: str, check_same_thread: bool) -> sqlite3.Connection:  # noqa: FBT001 - as sqlite3 names it
     connection = sqlite3.connect(
         f"{path.absolute().as_uri()}?{mode}", uri=True, isolation_level=None, check_same_thread=check_same_thread
     )

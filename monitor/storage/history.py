@@ -53,7 +53,8 @@ class ReadingRow(NamedTuple):
     validity: Validity
     cause: str
     observed_at: int
-    received_at: int
+    received_at: int | None
+    """None where it was read from a sink, which does not have it."""
 
 
 class History:

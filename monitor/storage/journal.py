@@ -30,7 +30,7 @@ from monitor.storage.database import Database, Written, is_damage
 from monitor.storage.lock import StationLock
 from monitor.storage.migration import SCHEMA_VERSION
 from monitor.storage.rows import Batch, Row
-from monitor.storage.set_aside import set_aside
+from monitor.storage.set_aside import damaged_files, set_aside
 
 _MAX_WAITING = 1_000_000
 """Rows held in memory while the disk refuses them."""
@@ -121,6 +121,7 @@ class Journal:
         self._acknowledgements = 0
         self._first_at = 0.0
         self._health = Health(0, 0, 0, None)
+        self._damaged: tuple[str, ...] = ()
 
     def open(self) -> None:
         """Lock, check and migrate the file and start the writer; call it inside the running loop.
@@ -139,6 +140,7 @@ class Journal:
         except BaseException:
             self._lock.release()
             raise
+        self._damaged = damaged_files(self.path.parent)
         self._accepting = True
         self._seal_at = time.monotonic() + self._seal_every
         # A daemon, so that a program that dies without close() does die.
@@ -163,6 +165,11 @@ class Journal:
         """Counters since `open`, and the present error."""
         with self._changed:
             return self._health
+
+    @property
+    def damaged(self) -> tuple[str, ...]:
+        """The journals that were set aside and still lie in the folder, as of the last seal: it asks no disk."""
+        return self._damaged
 
     def record(
         self, bed: str, device: str, events: Sequence[Event], on_commit: Callable[[], None] | None = None
@@ -258,6 +265,7 @@ class Journal:
         damage, self._damage = self._damage, None
         _log.critical("%s: the damaged journal is kept as %s, recording goes on in a new one", damage, aside)
         self._audit_first("damaged journal set aside", f"{aside}: {damage}")
+        self._damaged = damaged_files(self.path.parent)
         return Database(self.path)
 
     def _audit_first(self, action: str, detail: str) -> None:
@@ -308,6 +316,7 @@ class Journal:
         """One step of what is due between two commits."""
         try:
             if now >= self._seal_at:
+                self._damaged = damaged_files(self.path.parent)
                 more = database.seal(time.time_ns())
                 self._seal_at = now if more else now + self._seal_every
             elif self._keep_days is not None and now >= self._remove_at:

@@ -23,7 +23,7 @@ class StationLock:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            holder = os.read(file, 32).decode(errors="replace").strip() or "unknown"
+            holder = _named(file)
             os.close(file)
             raise StationRunning(f"a station is already running on {self._path.parent} (process {holder})") from None
         # The number only serves the message above: a full disk must not keep a station from starting.
@@ -32,9 +32,28 @@ class StationLock:
             os.pwrite(file, f"{os.getpid()}\n".encode(), 0)
         self._file = file
 
+    def holder(self) -> str | None:
+        """The process of the station that holds it; None where none does. Raises OSError."""
+        try:
+            file = os.open(self._path, os.O_RDONLY)
+        except FileNotFoundError:
+            return None
+        try:
+            # Shared and only for this moment, and no file is made: who asks changes nothing.
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return _named(file)
+        finally:
+            os.close(file)
+        return None
+
     def release(self) -> None:
         """Give the lock back; harmless when it is not held."""
         # The file stays: removing it would let two stations lock two files of the same name.
         if self._file is not None:
             os.close(self._file)
             self._file = None
+
+
+def _named(file: int) -> str:
+    return os.read(file, 32).decode(errors="replace").strip() or "unknown"

@@ -29,9 +29,11 @@ SealedRow = tuple[int, int, int, int, float | None, int, str]
 """commit_no, series, observed_at, received_at, value, validity, cause."""
 
 _READING_SINCE = "SELECT commit_no FROM readings WHERE commit_no >= ? ORDER BY commit_no LIMIT 1 OFFSET ?"
-_COMMITTED_SINCE = """
-    SELECT commit_no, series, observed_at, received_at, value, validity, cause FROM readings
+OF_COMMITS = """
+    SELECT commit_no, series, observed_at, received_at, value, validity, cause
+    FROM readings INDEXED BY readings_by_commit
     WHERE commit_no BETWEEN ? AND ? ORDER BY commit_no, series, observed_at"""
+"""The readings of a seal in the order of its digest, which is that of the index."""
 _BLOCK = "SELECT packed FROM blocks WHERE series = ? AND begins_at = ?"
 _PUT_BLOCK = "INSERT INTO blocks VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET packed = excluded.packed"
 _PUT_SUMMARY = "INSERT INTO summaries VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET slots = excluded.slots"
@@ -59,7 +61,7 @@ def seal(connection: sqlite3.Connection, at: int) -> bool:
         # The commit with the row that would be one too many is left for the next seal, unless it is the first.
         first_with_any = connection.execute(_READING_SINCE, (first, 0)).fetchone()
         last = max(first_with_any[0], beyond[0] - 1)
-    rows = connection.execute(_COMMITTED_SINCE, (first, last)).fetchall()
+    rows = connection.execute(OF_COMMITS, (first, last)).fetchall()
     runs = connection.execute(_RUNS, (first, last)).fetchall()
     if rows or runs:
         _pack_readings(connection, rows)
@@ -89,7 +91,7 @@ def repack(connection: sqlite3.Connection, series: int, begins_at: int) -> None:
         _put(connection, series, begins_at, blocks.columns(rows))
     else:
         for table in ("blocks", "summaries"):
-            connection.execute(f"DELETE FROM {table} WHERE series = ? AND begins_at = ?", (series, begins_at))  # noqa: S608
+            connection.execute(f"DELETE FROM {table} WHERE series = ? AND begins_at = ?", (series, begins_at))  # noqa: S608 - two words
 
 
 def sealed_readings(connection: sqlite3.Connection, series: int, begins_at: int) -> list[ReadingTuple]:

@@ -26,9 +26,9 @@ def set_aside(path: Path, at: int) -> Path:
     return free
 
 
-def damaged_files(data_dir: Path) -> list[str]:
+def damaged_files(data_dir: Path) -> tuple[str, ...]:
     """The names of the journals that were set aside and still lie in the folder."""
     try:
-        return sorted(file.name for file in data_dir.glob(f"{_PREFIX}*.db"))
+        return tuple(sorted(file.name for file in data_dir.glob(f"{_PREFIX}*.db")))
     except OSError:
-        return []
+        return ()

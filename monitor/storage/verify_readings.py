@@ -11,11 +11,6 @@ from monitor.storage.sealing import SealedRow
 from monitor.storage.verify_blocks import BlocksCheck, Unlike, moment
 
 _SEALS = "SELECT id, first_commit, last_commit, sealed_at, readings, digest FROM seals ORDER BY id"
-# In the order of the digest, which is that of this index.
-_OF_COMMITS = """
-    SELECT commit_no, series, observed_at, received_at, value, validity, cause
-    FROM readings INDEXED BY readings_by_commit
-    WHERE commit_no BETWEEN ? AND ? ORDER BY commit_no, series, observed_at"""
 
 
 class ReadingsCheck:
@@ -44,7 +39,7 @@ class ReadingsCheck:
             count, end = count + 1, last
             if last <= removed:
                 continue
-            rows = self._connection.execute(_OF_COMMITS, (first, last)).fetchall()
+            rows = self._connection.execute(sealing.OF_COMMITS, (first, last)).fetchall()
             self.sealed += len(rows)
             self._blocks.look_up(rows)
             if first_unlike is None and (problem := _problem(rows, readings, digest)):
@@ -74,7 +69,7 @@ class ReadingsCheck:
             raise Unlike(f"{there:,} readings are there, and {by_commits:,} in the index of their commits")
 
     def _number(self, which: str, *bound: int) -> int:
-        number: int = self._connection.execute(f"SELECT count(*) FROM readings {which}", bound).fetchone()[0]  # noqa: S608
+        number: int = self._connection.execute(f"SELECT count(*) FROM readings {which}", bound).fetchone()[0]  # noqa: S608 - ours
         return number
 
     def charts(self) -> str:
