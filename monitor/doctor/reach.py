@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from serial.tools import list_ports
 
-from drivers.errors import ConfigError, InfusionMonitorError, SinkBusy
+from drivers.errors import ConfigError, InfusionMonitorError
 from drivers.transports.factory import transport_kind
 from monitor.config import SIMULATED, InfluxdbConfig
 from monitor.doctor.findings import Finding, Subject, fault, note, ok
@@ -103,28 +103,19 @@ def influxdb(subject: Subject) -> Iterator[Finding]:
 
 def _influxdb(section: InfluxdbConfig, tokens: dict[str, str]) -> Iterator[Finding]:
     # It takes half the start of a command, and few stations have one.
-    import urllib3  # noqa: PLC0415 - see above
     from influxdb_client.service.ping_service import PingService  # noqa: PLC0415 - see above
 
     from monitor.sinks import influxdb_setup, influxdb_sync  # noqa: PLC0415 - see above
 
     with (
-        influxdb_sync.client(section.url, section.org, "", section.ca_file) as client,
-        influxdb_sync.errors(section.url),
+        influxdb_sync.client(section.url, section.org, "", section.ca_file, patience=_PATIENCE) as client,
+        influxdb_sync.errors(section.url, patience=_PATIENCE),
     ):
-        try:
-            _, _, headers = PingService(client.api_client).get_ping_with_http_info(
-                _return_http_data_only=False, _request_timeout=_PATIENCE * 1000
-            )
-        except urllib3.exceptions.NewConnectionError:
-            # Of some versions' timeouts, and yet an answer.
-            raise
-        except urllib3.exceptions.TimeoutError as error:
-            raise SinkBusy(f"InfluxDB at {section.url}: no answer for {_PATIENCE:g} s") from error
+        _, _, headers = PingService(client.api_client).get_ping_with_http_info(_return_http_data_only=False)
     yield ok("influxdb", f"{section.url} answers, version {headers.get('X-Influxdb-Version', 'unknown')}")
     place = influxdb_setup.Place(section.url, section.org, section.bucket, section.ca_file)
     for action, token in tokens.items():
-        status = influxdb_setup.refusal(place, token, action)
+        status = influxdb_setup.refusal(place, token, action, _PATIENCE)
         if status is None:
             yield ok("influxdb", f"the token may {action} the bucket {section.bucket}")
         else:

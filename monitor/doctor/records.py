@@ -14,8 +14,8 @@ from drivers.events import LinkState
 from monitor.doctor.findings import Finding, Subject, fault, note, ok
 from monitor.sinks.forwarder import STOPPED
 from monitor.storage.backlog import SinkRow
+from monitor.storage.check import is_damage
 from monitor.storage.connection import NEWEST_RECEIVED, connect
-from monitor.storage.database import is_damage
 from monitor.storage.migration import SCHEMA_VERSION
 from monitor.storage.set_aside import damaged_files
 
@@ -31,10 +31,8 @@ _WAITING = "SELECT count(*) FROM readings WHERE commit_no > ?"
 _OLDEST_WAITING = """
     SELECT min(received_at) FROM readings
     WHERE commit_no = (SELECT min(commit_no) FROM readings WHERE commit_no > ?)"""
-_RECOVER = (
-    "start the station anew, which sets it aside and goes on in a new one; keep it, and have it recovered with "
-    "`sqlite3 {} .recover`"
-)
+_RECOVER = "have it recovered with `sqlite3 {} .recover` (docs/journal.md; the sqlite3 of Debian and Ubuntu cannot)"
+_START_ANEW = "start the station anew, which sets it aside and goes on in a new one; keep it, and " + _RECOVER
 _LETTERS = "SELECT sink, count(*) FROM dead_letters WHERE sent_at IS NULL GROUP BY sink ORDER BY sink"
 _REASONS = """
     SELECT reason FROM dead_letters WHERE sink = ? AND sent_at IS NULL GROUP BY reason ORDER BY min(id) LIMIT 3"""
@@ -78,7 +76,7 @@ def journal(subject: Subject) -> Iterator[Finding]:
     except JournalUnusable as error:
         yield fault("journal", str(error), "station, doctor and journal have to be of one version")
     except sqlite3.Error as error:
-        advice = _RECOVER.format(path) if is_damage(error) else "run the doctor as the station's user"
+        advice = _START_ANEW.format(path) if is_damage(error) else "run the doctor as the station's user"
         yield fault("journal", f"{path} cannot be read: {error}", advice)
 
 
@@ -108,7 +106,7 @@ def _journal(subject: Subject, path: Path, connection: sqlite3.Connection) -> It
         if verdict == "ok":
             yield ok("journal", "SQLite finds no damage in it; `infusion-monitor verify` looks at what it says")
         else:
-            yield fault("journal", f"SQLite finds damage in it: {verdict.splitlines()[-1]}", _RECOVER.format(path))
+            yield fault("journal", f"SQLite finds damage in it: {verdict.splitlines()[-1]}", _START_ANEW.format(path))
 
 
 def set_aside(subject: Subject) -> Iterator[Finding]:
@@ -119,7 +117,7 @@ def set_aside(subject: Subject) -> Iterator[Finding]:
             yield fault(
                 "damaged journal",
                 f"{path} was set aside, and what is in it is in no other",
-                f"keep it, have it recovered with `sqlite3 {path} .recover`, then move it elsewhere",
+                f"keep it, {_RECOVER.format(path)}, then move it elsewhere",
             )
 
 

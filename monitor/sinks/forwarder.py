@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import random
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -60,8 +59,8 @@ class Forwarder:
     """Feeds `sink` from the backlog that `open_backlog` opens, and keeps account in `journal`.
 
     `run` reads the journal on its event loop, which nothing else should live on: see `ForwarderThread`. At most one
-    portion is in memory. `resend` and `status` may be used from any thread; `request` is the file that does the same
-    as `resend` when it appears.
+    portion is in memory. `status` may be read from any thread; when the file `request` appears, it is removed and the
+    dead letters are sent again as soon as the sink takes anything.
     """
 
     def __init__(
@@ -80,7 +79,7 @@ class Forwarder:
         self._clock = clock
         self._request = request
         self._jitter = jitter or random.Random()  # noqa: S311 - it spreads attempts, it hides nothing
-        self._asked = threading.Event()
+        self._asked = False
         self._backlog: Backlog | None = None
         self._failures = 0
         self._said_at = 0.0
@@ -92,10 +91,6 @@ class Forwarder:
     def status(self) -> Status:
         """How it is doing at this moment."""
         return self._status
-
-    def resend(self) -> None:
-        """Send the dead letters again as soon as the sink takes anything."""
-        self._asked.set()
 
     async def run(self) -> None:
         """Forward until cancelled."""
@@ -139,11 +134,6 @@ class Forwarder:
         """Send the next portion; whether there is more."""
         backlog = self._opened()
         portion = backlog.next(self._status.through)
-        if portion.newest < self._status.through:
-            # The cursor is of another journal, one that was set aside while something was on its way: all of this one
-            # is sent.
-            self._status = self._status._replace(through=0)
-            portion = backlog.next(0)
         self._status = self._status._replace(newest=portion.newest)
         if not portion.empty:
             sent = await self._sink.send(portion)
@@ -183,16 +173,12 @@ class Forwarder:
         self._status = was._replace(too_old=was.too_old + sent.too_old, refused=was.refused + len(sent.refused))
 
     async def _resend_if_asked(self) -> None:
-        if self._asked_by_file():
-            self._asked.set()
-        if not self._asked.is_set():
+        self._asked = self._asked_by_file() or self._asked
+        if not self._asked:
             return
-        self._asked.clear()
-        try:
-            taken, left = await self._resend()
-        except Exception:
-            self._asked.set()
-            raise
+        # Where it fails the request stands, and is seen to when the sink takes anything again.
+        taken, left = await self._resend()
+        self._asked = False
         _log.info("%s: of the dead letters %d were taken and %d refused again", self._sink.name, taken, left)
 
     async def _resend(self) -> tuple[int, int]:
@@ -208,7 +194,7 @@ class Forwarder:
             refused = {line for line, _ in sent.refused}
             taken = [letter.id for letter in letters if letter.line not in refused]
             if taken:
-                self._journal.record_resent(taken, self._clock.now_ns())
+                self._journal.record_resent(taken, self._clock.now_ns(), backlog.file)
             was = self._status
             self._status = was._replace(too_old=was.too_old + sent.too_old)
             taken_in_all += len(taken)
@@ -244,10 +230,12 @@ class Forwarder:
         return min(retry_after or 0.0, LONGEST_RETRY_AFTER) + self._jitter.uniform(0, longest)
 
     def _say(self) -> None:
+        if self._backlog is None:
+            return
         was = self._status
         self._said_at = self._clock.monotonic()
         row = SinkRow(was.name, was.through, was.state, was.detail, self._clock.now_ns(), was.too_old)
-        self._journal.record_sink(row)
+        self._journal.record_sink(row, self._backlog.file)
 
     def _tell_once(self, what: str, text: str) -> None:
         if what not in self._told:

@@ -69,8 +69,9 @@ class InfluxdbHistory:
     what is in it is wrong) and SinkBusy (the server cannot be reached, or broke off).
     """
 
-    def __init__(self, config: InfluxdbConfig) -> None:
+    def __init__(self, config: InfluxdbConfig, *, patience: float = influxdb_sync.PATIENCE) -> None:
         self._config = config
+        self._patience = patience
         self._token = config.read_token()
 
     def readings(
@@ -109,8 +110,10 @@ class InfluxdbHistory:
             "(404): name one that may read by `read_token_file`"
         }
         with (
-            influxdb_sync.client(config.url, config.org, self._token, config.ca_file) as client,
-            influxdb_sync.errors(config.url, texts),
+            influxdb_sync.client(
+                config.url, config.org, self._token, config.ca_file, patience=self._patience
+            ) as client,
+            influxdb_sync.errors(config.url, texts, patience=self._patience),
         ):
             yield _Question(client.query_api(), text, " and ".join(conditions), parameters)
 

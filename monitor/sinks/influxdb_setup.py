@@ -138,12 +138,15 @@ class Server:
             self._client.authorizations_api().delete_authorization(made.id)
 
 
-def refusal(place: Place, token: str, action: str) -> int | None:
+def refusal(place: Place, token: str, action: str, patience: float = influxdb_sync.PATIENCE) -> int | None:
     """The status with which a token is refused that for the place's bucket; None if it is not. Writes no point.
 
     401 is for a token that the server does not know at all. Raises SinkBusy, and SinkRefused for any other answer.
     """
-    with influxdb_sync.client(place.url, place.org, token, place.ca_file) as client, influxdb_sync.errors(place.url):
+    with (
+        influxdb_sync.client(place.url, place.org, token, place.ca_file, patience=patience) as client,
+        influxdb_sync.errors(place.url, patience=patience),
+    ):
         try:
             if action == WRITE:
                 # Who may write is looked at before the lines, of which an empty one is none.

@@ -17,7 +17,7 @@ from influxdb_client.rest import ApiException
 
 from drivers.errors import ConfigError, InfusionMonitorError, SinkBusy, SinkRefused
 
-_PATIENCE = 60.0
+PATIENCE = 60.0
 """Seconds without a byte of an answer after which there is none."""
 
 _TEXTS: Mapping[int, str] = {
@@ -27,26 +27,31 @@ _TEXTS: Mapping[int, str] = {
 
 
 @contextlib.contextmanager
-def client(url: str, org: str, token: str, ca_file: str | None = None) -> Iterator[InfluxDBClient]:
+def client(
+    url: str, org: str, token: str, ca_file: str | None = None, *, patience: float = PATIENCE
+) -> Iterator[InfluxDBClient]:
     """A client for one command. Nothing is sent before its first question. Raises `ConfigError` for a broken token."""
     # Python's own refusal of such a header would show it.
     if not (token.isascii() and token.isprintable()):
         raise ConfigError(["the InfluxDB token has a character that no token has"])
     with InfluxDBClient(
-        url=url, token=token, org=org, timeout=round(_PATIENCE * 1000), ssl_ca_cert=ca_file, enable_gzip=True
+        url=url, token=token, org=org, timeout=round(patience * 1000), ssl_ca_cert=ca_file, enable_gzip=True
     ) as opened:
         yield opened
 
 
 @contextlib.contextmanager
-def errors(url: str, texts: Mapping[int, str] | None = None) -> Iterator[None]:
-    """Turn what the client raises into `SinkBusy` or `SinkRefused`; `texts` say what a status means here."""
+def errors(url: str, texts: Mapping[int, str] | None = None, *, patience: float = PATIENCE) -> Iterator[None]:
+    """Turn what the client raises into `SinkBusy` or `SinkRefused`; `texts` say what a status means here.
+
+    `patience` is the client's.
+    """
     try:
         yield
     except ApiException as error:
         raise _of_status(url, error, {**_TEXTS, **(texts or {})}) from error
     except urllib3.exceptions.HTTPError as error:
-        raise SinkBusy(f"InfluxDB at {url}: {_reason(error)}") from error
+        raise SinkBusy(f"InfluxDB at {url}: {_reason(error, patience)}") from error
 
 
 def _of_status(url: str, error: ApiException, texts: Mapping[int, str]) -> InfusionMonitorError:
@@ -71,12 +76,12 @@ def _said(error: ApiException) -> str | None:
         return None
 
 
-def _reason(error: BaseException) -> str:
+def _reason(error: BaseException, patience: float) -> str:
     """The operating system's words at the root of it, where it has any."""
     if isinstance(error, urllib3.exceptions.TimeoutError) and not isinstance(
         error, urllib3.exceptions.NewConnectionError
     ):
-        return f"no answer for {_PATIENCE:g} s"
+        return f"no answer for {patience:g} s"
     root: BaseException | None = error
     while root is not None:
         if isinstance(root, OSError) and root.strerror:

@@ -20,10 +20,7 @@ ROWS = 5_000
 RUNS = 500
 """Rows of waveforms likewise: a row that is sealed holds a minute of samples."""
 
-# A sink that is ahead was so in a damaged journal, in whose place this one was begun: nothing of this one is there.
-_SINK = """
-    SELECT name, CASE WHEN through > commit_no THEN 0 ELSE through END, state, detail, at, too_old
-    FROM sinks CROSS JOIN last_commit WHERE name = ?"""
+_SINK = "SELECT name, through, state, detail, at, too_old FROM sinks WHERE name = ?"
 # The cross join has the commits' index read once, in order.
 _READINGS = """
     SELECT bed, device, vital, value, validity, cause, observed_at
@@ -100,7 +97,8 @@ class Backlog:
         self._path = data_dir / JOURNAL_FILE
         self._waveforms = waveforms
         with _converted(self._path):
-            self._file = self._path.stat().st_ino
+            self.file = self._path.stat().st_ino
+            """Its inode: what is recorded about this journal must not come to stand in the next one."""
             self._connection = connect(self._path, check_same_thread=False)
 
     def close(self) -> None:
@@ -160,7 +158,7 @@ class Backlog:
     @contextlib.contextmanager
     def _same_file(self) -> Iterator[None]:
         with _converted(self._path):
-            if self._path.stat().st_ino != self._file:
+            if self._path.stat().st_ino != self.file:
                 raise JournalUnusable(f"the journal {self._path} was replaced")
             yield
 

@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from drivers.errors import JournalDamaged, JournalUnusable
+from drivers.errors import JournalUnusable
 from drivers.events import Waveform
 from monitor.storage import chain, retention, sealing
 from monitor.storage.blocks import FURTHEST
+from monitor.storage.check import damaged, is_damage
 from monitor.storage.migration import prepare
 from monitor.storage.rows import Batch, Row
 
@@ -28,7 +29,7 @@ _FIND_READING = "SELECT value, validity, cause FROM readings WHERE series = ? AN
 _INSERT_SERIES = "INSERT INTO series (bed, device, vital) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
 _FIND_SERIES = "SELECT id FROM series WHERE (bed, device, vital) = (?, ?, ?)"
 _NEXT_COMMIT = "UPDATE last_commit SET commit_no = commit_no + 1 RETURNING commit_no"
-_SENT = "SELECT through FROM sinks CROSS JOIN last_commit WHERE name = ? AND through <= commit_no"
+_SENT = "SELECT through FROM sinks WHERE name = ?"
 
 _UNSTORABLE = (
     sqlite3.DataError,
@@ -42,7 +43,6 @@ _UNSTORABLE = (
 )
 """The fault of a row, not of the disk: a time beyond 64 bits, half a surrogate pair in a device's text. One such row
 must not keep all others waiting."""
-_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 _log = logging.getLogger(__name__)
 
@@ -58,12 +58,6 @@ class Written(NamedTuple):
     """Rows that cannot be stored, each logged."""
 
 
-def is_damage(error: Exception) -> bool:
-    """Whether an error of SQLite says that the file is not what SQLite wrote."""
-    # The first byte is the class of the code, the rest its detail.
-    return isinstance(error, sqlite3.Error) and (getattr(error, "sqlite_errorcode", 0) & 0xFF) in _DAMAGED
-
-
 class Database:
     """The one connection that writes.
 
@@ -75,6 +69,7 @@ class Database:
         self._path = path
         try:
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+            self._file = path.stat().st_ino
             self._connection = sqlite3.connect(
                 path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
             )
@@ -82,12 +77,11 @@ class Database:
             raise JournalUnusable(f"the journal {path} cannot be opened: {error}") from error
         self._series: dict[tuple[str, str, str], int] = {}
         try:
-            self.migrated_from = prepare(self._connection, path)
-            """The schema that the file had; 0 for a new one, the present one where nothing was to be done."""
+            self.prepared = prepare(self._connection, path)
         except sqlite3.Error as error:
             self.abandon()
             if is_damage(error):
-                raise JournalDamaged(f"the journal {path} is damaged ({error})") from error
+                raise damaged(path, str(error)) from error
             raise JournalUnusable(f"the journal {path} cannot be opened: {error}") from error
         except BaseException:
             self.abandon()
@@ -163,6 +157,8 @@ class Database:
             raise
 
     def _put(self, row: Row, commit_no: int) -> int:
+        if row.file not in (None, self._file):
+            return 0
         cursor = self._connection.execute(row.put, (*row.values, commit_no) if row.numbered else row.values)
         if row.chained and cursor.lastrowid is not None:
             chain.append(self._connection, row.chained, cursor.lastrowid)

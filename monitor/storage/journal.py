@@ -25,8 +25,9 @@ from drivers.events import Event, LinkState, Reading, Waveform
 from monitor.alerts.conditions import AlertEvent
 from monitor.storage import rows
 from monitor.storage.backlog import SinkRow
+from monitor.storage.check import Check, is_damage
 from monitor.storage.connection import JOURNAL_FILE
-from monitor.storage.database import Database, Written, is_damage
+from monitor.storage.database import Database, Written
 from monitor.storage.lock import StationLock
 from monitor.storage.migration import SCHEMA_VERSION
 from monitor.storage.rows import Batch, Row
@@ -107,8 +108,10 @@ class Journal:
 
         # Of the writer's thread alone.
         self._database: Database | None = None
+        self._check: Check | None = None
         self._damage: Exception | None = None
-        """Why the file has to be set aside before the next one is opened."""
+        """Why the file has to be set aside before the next one is opened. The check sets it too."""
+        self._sealing_fails = ""
         self._seal_at = 0.0
         self._remove_at = math.inf if keep_days is None else 0.0
 
@@ -201,19 +204,25 @@ class Journal:
         """Keep who (`station`, or a person's login) did what to the record."""
         self._append(_Work([], [rows.audit_row(time.time_ns(), actor, action, detail)]))
 
-    def record_sink(self, sink: SinkRow) -> None:
-        """Keep how far a sink is; from any thread."""
-        self._append(_Work([], [rows.sink_row(sink)]))
+    def record_sink(self, sink: SinkRow, file: int) -> None:
+        """Keep how far a sink is; from any thread.
+
+        `file` is `Backlog.file`: a journal that took the place of the one that was read does not believe it.
+        """
+        self._append(_Work([], [rows.sink_row(sink, file)]))
 
     def record_dead_letters(self, sink: str, refused: Sequence[tuple[str, str]], at: int) -> None:
         """Keep lines that a sink refuses, each with its reason; from any thread. `at` is UTC nanoseconds."""
         if refused:
             self._append(_Work([], rows.dead_letter_rows(sink, refused, at)))
 
-    def record_resent(self, ids: Sequence[int], at: int) -> None:
-        """Keep that these dead letters were taken after all; from any thread. `at` is UTC nanoseconds."""
+    def record_resent(self, ids: Sequence[int], at: int, file: int) -> None:
+        """Keep that these dead letters were taken after all; from any thread.
+
+        `at` is UTC nanoseconds, `file` as for `record_sink`.
+        """
         if ids:
-            self._append(_Work([], rows.resent_rows(ids, at)))
+            self._append(_Work([], rows.resent_rows(ids, at, file)))
 
     def _append(self, work: _Work) -> None:
         with self._changed:
@@ -255,7 +264,9 @@ class Journal:
             except JournalDamaged as error:
                 self._damage = error
             else:
-                if 0 < (schema := database.migrated_from) < SCHEMA_VERSION:
+                if not database.prepared.checked:
+                    self._check = Check(self.path, self._found_damaged)
+                if 0 < (schema := database.prepared.migrated_from) < SCHEMA_VERSION:
                     self._audit_first("journal migrated", f"schema {schema} to {SCHEMA_VERSION}")
                 return database
         try:
@@ -267,6 +278,11 @@ class Journal:
         self._audit_first("damaged journal set aside", f"{aside}: {damage}")
         self._damaged = damaged_files(self.path.parent)
         return Database(self.path)
+
+    def _found_damaged(self, damage: Exception) -> None:
+        with self._changed:
+            self._damage = damage
+            self._changed.notify()
 
     def _audit_first(self, action: str, detail: str) -> None:
         with self._changed:
@@ -284,6 +300,8 @@ class Journal:
                 self._put_back(work, error)
             else:
                 self._look_after(self._database, time.monotonic())
+        if self._check is not None:
+            self._check.stop()
         if self._database is not None:
             with contextlib.suppress(Exception):
                 self._database.seal(time.time_ns())
@@ -293,7 +311,7 @@ class Journal:
         """Wait until a commit or the looking after is due; the commit's rows, None when closed and nothing waits."""
         with self._changed:
             self._changed.wait_for(
-                lambda: self._something_waits() or not self._accepting,
+                lambda: self._something_waits() or not self._accepting or self._damage is not None,
                 timeout=max(0.0, min(self._seal_at, self._remove_at) - time.monotonic()),
             )
             if not self._something_waits():
@@ -314,11 +332,15 @@ class Journal:
 
     def _look_after(self, database: Database, now: float) -> None:
         """One step of what is due between two commits."""
+        if self._damage is not None:
+            self._give_up_file(database, self._damage)
+            return
         try:
             if now >= self._seal_at:
                 self._damaged = damaged_files(self.path.parent)
                 more = database.seal(time.time_ns())
                 self._seal_at = now if more else now + self._seal_every
+                self._sealing_fails = ""
             elif self._keep_days is not None and now >= self._remove_at:
                 at = time.time_ns()
                 if not database.remove(at - self._keep_days * _DAY, self._sinks, at):
@@ -329,11 +351,15 @@ class Journal:
             self._seal_at, self._remove_at = max(self._seal_at, later), max(self._remove_at, later)
             if is_damage(error):
                 self._give_up_file(database, error)
-            else:
+            elif self._sealing_fails != (why := f"{type(error).__name__}: {error}"):
+                self._sealing_fails = why
                 unforeseen = None if isinstance(error, sqlite3.Error) else error
                 _log.error("the journal cannot be sealed, tried again later: %s", error, exc_info=unforeseen)
 
     def _give_up_file(self, database: Database, damage: Exception) -> None:
+        if self._check is not None:
+            self._check.stop()
+            self._check = None
         self._damage = damage
         self._database = None
         database.abandon()

@@ -5,9 +5,14 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import time
 from pathlib import Path
 
 from drivers.errors import StationRunning
+
+_ATTEMPTS = 5
+_BETWEEN = 0.05
+"""Seconds."""
 
 
 class StationLock:
@@ -20,12 +25,16 @@ class StationLock:
     def take(self) -> None:
         """Take the lock, or raise StationRunning (naming the holder) or OSError (the file cannot be opened)."""
         file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        for _ in range(_ATTEMPTS):
+            with contextlib.suppress(BlockingIOError):
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            # Who only asks for the holder has it for a moment, too.
+            time.sleep(_BETWEEN)
+        else:
             holder = _named(file)
             os.close(file)
-            raise StationRunning(f"a station is already running on {self._path.parent} (process {holder})") from None
+            raise StationRunning(f"a station is already running on {self._path.parent} (process {holder})")
         # The number only serves the message above: a full disk must not keep a station from starting.
         with contextlib.suppress(OSError):
             os.ftruncate(file, 0)

@@ -6,9 +6,10 @@ import sqlite3
 from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
+from typing import NamedTuple
 
-from drivers.errors import JournalDamaged, JournalUnusable
-from monitor.storage import chain
+from drivers.errors import JournalUnusable
+from monitor.storage import chain, check
 
 SCHEMAS: dict[int, str] = {
     int(file.name.removesuffix(".sql")): file.read_text(encoding="utf-8")
@@ -22,8 +23,17 @@ _AFTER: dict[int, Callable[[sqlite3.Connection], None]] = {2: chain.adopt}
 """What SQL alone cannot do, in the transaction of that schema."""
 
 
-def prepare(connection: sqlite3.Connection, path: Path) -> int:
-    """Check the file and bring it to the present schema; the version that it had, 0 for a new one.
+class Prepared(NamedTuple):
+    """What became of a file."""
+
+    migrated_from: int
+    """The schema that it had; 0 for a new one, the present one where nothing was to be done."""
+    checked: bool
+    """Whether it is known to be whole: a large one is used at once, and has to be checked meanwhile."""
+
+
+def prepare(connection: sqlite3.Connection, path: Path) -> Prepared:
+    """Check the file, unless it is large, and bring it to the present schema.
 
     Raises JournalDamaged where SQLite finds a fault in it, JournalUnusable where it is of a newer program or has no
     write-ahead log, sqlite3.Error for the rest.
@@ -34,9 +44,10 @@ def prepare(connection: sqlite3.Connection, path: Path) -> int:
             f"the journal {path} is of a newer program (schema {version}, this one knows {SCHEMA_VERSION}): "
             "start that program, or choose another data folder"
         )
-    [(verdict,)] = connection.execute("PRAGMA quick_check(1)").fetchall()
-    if verdict != "ok":
-        raise JournalDamaged(f"the journal {path} is damaged ({verdict.splitlines()[-1]})")
+    # What is migrated is read and written as a whole anyhow, and must not carry damage on.
+    at_once = version != SCHEMA_VERSION or path.stat().st_size <= check.AT_ONCE
+    if at_once:
+        check.check(connection, path)
     [(mode,)] = connection.execute("PRAGMA journal_mode = WAL").fetchall()
     if mode != "wal":
         raise JournalUnusable(f"the journal {path} cannot have a write-ahead log here: use a folder on a local disk")
@@ -48,4 +59,4 @@ def prepare(connection: sqlite3.Connection, path: Path) -> int:
         # Not as a script: that would commit what is open before it begins.
         connection.execute(f"PRAGMA user_version = {number}")
         connection.execute("COMMIT")
-    return version
+    return Prepared(version, at_once)

@@ -48,6 +48,8 @@ class Row(NamedTuple):
     """Its table, where that is one of the hash chain."""
     numbered: bool = True
     """Whether the commit's number is to follow the values."""
+    file: int | None = None
+    """The inode of the journal that it was read from, where it says something about that: no other one takes it."""
 
 
 def device_rows(bed: str, device: str, events: Iterable[Event]) -> list[Row]:
@@ -78,9 +80,9 @@ def audit_row(at: int, actor: str, action: str, detail: str) -> Row:
     return Row(_INSERT_AUDIT, (at, actor, action, detail), "audit")
 
 
-def sink_row(sink: SinkRow) -> Row:
-    """The row that says how far a sink is, in the place of the one before."""
-    return Row(_PUT_SINK, tuple(sink), numbered=False)
+def sink_row(sink: SinkRow, file: int | None = None) -> Row:
+    """The row that says how far a sink is, in the place of the one before; in the journal with that inode alone."""
+    return Row(_PUT_SINK, tuple(sink), numbered=False, file=file)
 
 
 def dead_letter_rows(sink: str, refused: Sequence[tuple[str, str]], at: int) -> list[Row]:
@@ -88,6 +90,6 @@ def dead_letter_rows(sink: str, refused: Sequence[tuple[str, str]], at: int) -> 
     return [Row(_INSERT_DEAD_LETTER, (sink, at, line, reason), numbered=False) for line, reason in refused]
 
 
-def resent_rows(ids: Iterable[int], at: int) -> list[Row]:
-    """What marks dead letters as taken after all."""
-    return [Row(_DEAD_LETTER_SENT, (at, one), numbered=False) for one in ids]
+def resent_rows(ids: Iterable[int], at: int, file: int | None = None) -> list[Row]:
+    """What marks dead letters as taken after all; in the journal with that inode alone."""
+    return [Row(_DEAD_LETTER_SENT, (at, one), numbered=False, file=file) for one in ids]

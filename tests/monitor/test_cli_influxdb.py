@@ -25,6 +25,7 @@ from monitor.storage.backlog import Backlog, SinkRow
 from monitor.storage.journal import Journal
 from tests.influxd import Influxd, InfluxdRefusal
 from tests.monitor.program import call
+from tests.monitor.storage.helpers import inode
 
 NOW = 1_790_000_000 * NS
 BEDS = """\
@@ -437,7 +438,7 @@ async def test_the_running_station_is_asked_and_what_came_of_it_is_told(tmp_path
     await committed(tmp_path, 2)
     asking = asyncio.create_task(asyncio.to_thread(call, "influxdb", "resend", "--data-dir", tmp_path))
     await request(tmp_path)
-    journal.record_resent([1, 2], NOW)
+    journal.record_resent([1, 2], NOW, inode(tmp_path))
     done = await asking
     await journal.close()
     assert (done.returncode, done.stdout) == (0, "2 of 2 dead letters were taken\n")
@@ -462,8 +463,8 @@ async def test_what_is_refused_again_is_told(
     async with asyncio.timeout(60):
         while not (tmp_path / RESEND_FILE).exists():
             await asyncio.sleep(0.01)
-    journal.record_sink(SinkRow(SINK, 5, state, detail, NOW, 0))
-    journal.record_resent([1], NOW)
+    journal.record_sink(SinkRow(SINK, 5, state, detail, NOW, 0), inode(tmp_path))
+    journal.record_resent([1], NOW, inode(tmp_path))
     await committed(tmp_path, 1)
     await request(tmp_path)
     with pytest.raises(SinkRefused) as caught:

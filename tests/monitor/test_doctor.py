@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import pty
@@ -13,6 +14,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -308,6 +310,17 @@ def test_looking_at_the_lock_leaves_it_free(site: Site) -> None:
     lock.release()
 
 
+def test_a_station_starts_though_somebody_is_looking_at_its_lock(site: Site) -> None:
+    lock = StationLock(site.data)
+    lock.take()
+    lock.release()
+    looking = os.open(site.data / "station.lock", os.O_RDONLY)
+    fcntl.flock(looking, fcntl.LOCK_SH)
+    threading.Timer(0.1, os.close, [looking]).start()
+    lock.take()
+    lock.release()
+
+
 @pytest.mark.usefixtures("running")
 def test_a_journal_into_which_nothing_comes(site: Site) -> None:
     site.write(measured_ago(490), rows=[link_row("chair-1", "ox", LinkState.RECEIVING, "", 1)])
@@ -372,7 +385,8 @@ def test_damaged_journals_that_were_set_aside(site: Site) -> None:
     path.write_bytes(b"x")
     finding = only(site.found(records.set_aside))
     assert finding.level is Level.FAULT
-    assert finding.advice == f"keep it, have it recovered with `sqlite3 {path} .recover`, then move it elsewhere"
+    assert finding.advice.startswith(f"keep it, have it recovered with `sqlite3 {path} .recover` (docs/journal.md; ")
+    assert finding.advice.endswith("), then move it elsewhere")
 
 
 def sink(through: int, state: str = "forwarding", detail: str = "", too_old: int = 0) -> object:

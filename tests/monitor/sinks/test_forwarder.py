@@ -57,6 +57,7 @@ class Store:
         self.at_once = 3
         """Commits in a portion."""
         self.row: SinkRow | None = None
+        self.file = 17
         self.rows: list[SinkRow] = []
         self.letters: list[DeadLetter] = []
         self.written: list[str] = []
@@ -98,7 +99,8 @@ class Store:
     def dead_letters(self, sink: str, limit: int = 1_000) -> list[DeadLetter]:
         return [letter for letter in self.letters if letter.id not in self.resent][:limit]
 
-    def record_sink(self, row: SinkRow) -> None:
+    def record_sink(self, row: SinkRow, file: int) -> None:
+        assert file == self.file
         self.row = row
         self.rows.append(row)
         self.written.append(f"through {row.through}")
@@ -108,7 +110,8 @@ class Store:
             self.letters.append(DeadLetter(len(self.letters) + 1, at, line, reason))
             self.written.append(f"dead {line}")
 
-    def record_resent(self, ids, at: int) -> None:
+    def record_resent(self, ids, at: int, file: int) -> None:
+        assert file == self.file
         self.resent += ids
 
 
@@ -339,22 +342,6 @@ async def test_a_journal_that_was_replaced_is_forwarded_from_its_beginning(place
         assert forwarder.status.through == 2
 
 
-async def test_a_cursor_of_another_journal_is_not_believed(place, clock) -> None:
-    store = Store(4)
-    store.row = SinkRow("place", 5000, FORWARDING, "", 0, 0)
-    async with running(store, place, clock) as forwarder:
-        assert place.readings == [1, 2, 3, 4]
-        assert forwarder.status.through == store.row.through == 4
-
-
-async def test_that_a_cursor_is_of_another_journal_is_said_even_while_the_sink_is_busy(place, clock) -> None:
-    store = Store(4)
-    store.row = SinkRow("place", 5000, FORWARDING, "", 0, 0)
-    place.always = SinkBusy("for hours")
-    async with running(store, place, clock):
-        assert store.row.through == 0
-
-
 async def test_what_nobody_foresaw_ends_nothing(place, clock, caplog) -> None:
     store = Store(1)
     # The log that the test keeps holds on to what was in memory.
@@ -367,18 +354,18 @@ async def test_what_nobody_foresaw_ends_nothing(place, clock, caplog) -> None:
     assert sum(record.exc_info is not None for record in caplog.records) == 1
 
 
-async def test_dead_letters_are_sent_again_when_asked(place, clock, caplog) -> None:
+async def test_dead_letters_are_sent_again_when_asked(place, clock, caplog, tmp_path) -> None:
+    request = tmp_path / RESEND_FILE
     caplog.set_level(logging.INFO)
     store = Store(1)
     store.letters = [DeadLetter(number, 0, f"line {number}", "bad") for number in range(1, 2501)]
     place.bad = {f"line {number}" for number in range(1, 1201)}
-    async with running(store, place, clock) as forwarder:
+    async with running(store, place, clock, request=request):
         await clock.advance(5)
         assert place.lines == []
-        thread = threading.Thread(target=forwarder.resend)
-        thread.start()
-        thread.join()
+        request.touch()
         await clock.advance(1)
+        assert not request.exists()
         assert place.lines == [f"line {number}" for number in range(1201, 2501)]
         assert store.resent == list(range(1201, 2501))
         calls = place.calls
@@ -388,12 +375,13 @@ async def test_dead_letters_are_sent_again_when_asked(place, clock, caplog) -> N
     assert "of the dead letters 1300 were taken and 1200 refused again" in caplog.text
 
 
-async def test_dead_letters_wait_until_the_sink_takes_something(place, clock) -> None:
+async def test_dead_letters_wait_until_the_sink_takes_something(place, clock, tmp_path) -> None:
+    request = tmp_path / RESEND_FILE
     store = Store(1)
     store.letters = [DeadLetter(1, 0, "line", "bad")]
-    async with running(store, place, clock) as forwarder:
+    async with running(store, place, clock, request=request) as forwarder:
         place.answers.extend([SinkBusy("x"), SinkBusy("y"), Sent([], 2)])
-        forwarder.resend()
+        request.touch()
         await clock.advance(1)
         assert forwarder.status[1:3] == (WAITING, "x")
         await clock.advance(10)
@@ -401,18 +389,6 @@ async def test_dead_letters_wait_until_the_sink_takes_something(place, clock) ->
         assert store.resent == [1]
         assert forwarder.status.state == FORWARDING
         assert forwarder.status.too_old == 2
-
-
-async def test_a_file_asks_for_the_dead_letters_too(place, clock, tmp_path) -> None:
-    request = tmp_path / RESEND_FILE
-    store = Store(0)
-    store.letters = [DeadLetter(1, 0, "line", "bad")]
-    async with running(store, place, clock, request=request):
-        assert place.lines == []
-        request.touch()
-        await clock.advance(1)
-        assert place.lines == ["line"]
-        assert not request.exists()
 
 
 # From here on with real time, a thread, a journal on the disk and a server.
@@ -517,7 +493,7 @@ async def test_it_goes_on_where_it_ended(journal, fake, monkeypatch) -> None:
 async def test_dead_letters_are_kept_and_taken_after_all(journal, fake, monkeypatch) -> None:
     journal.record("chair1", "oximeter", [measured("spo2", float("inf"), AT, AT)])
     put(journal, 5, 1)
-    async with thread_of(fake, journal, monkeypatch) as thread:
+    async with thread_of(fake, journal, monkeypatch):
         with contextlib.closing(Backlog(journal.path.parent)) as backlog:
             await until(lambda: len(fake.points) == 5 and len(backlog.dead_letters("influxdb")) == 1)
             # Asked for, the server refuses it as well.
@@ -528,7 +504,7 @@ async def test_dead_letters_are_kept_and_taken_after_all(journal, fake, monkeypa
             # And if it did not:
             await until(lambda: settled(journal))
             fake.always = Answer(204)
-            thread.forwarder.resend()
+            (journal.path.parent / RESEND_FILE).touch()
             await until(lambda: not backlog.dead_letters("influxdb"))
 
 

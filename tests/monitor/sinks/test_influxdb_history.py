@@ -17,7 +17,7 @@ from drivers.errors import ConfigError, SinkBusy, SinkRefused
 from drivers.events import Cause, Reading, Validity, measured, missing
 from monitor.alerts.conditions import AlertEvent, AlertState, Kind, Priority
 from monitor.config import InfluxdbConfig
-from monitor.sinks import influxdb_history, influxdb_sync
+from monitor.sinks import influxdb_history
 from monitor.sinks.influxdb_history import InfluxdbHistory
 from monitor.sinks.line_protocol import alert_lines, vitals_lines
 from monitor.storage.backlog import Backlog
@@ -44,10 +44,12 @@ def bucket(server: Influxd, request: pytest.FixtureRequest) -> str:
     return name
 
 
-def history(tmp_path: Path, url: str, bucket: str, token: str, org: str = Influxd.org) -> InfluxdbHistory:
+def history(
+    tmp_path: Path, url: str, bucket: str, token: str, org: str = Influxd.org, patience: float = 60
+) -> InfluxdbHistory:
     file = tmp_path / "token"
     file.write_text(f"{token}\n")
-    return InfluxdbHistory(InfluxdbConfig(url=url, org=org, bucket=bucket, token_file=str(file)))
+    return InfluxdbHistory(InfluxdbConfig(url=url, org=org, bucket=bucket, token_file=str(file)), patience=patience)
 
 
 @pytest.fixture
@@ -272,19 +274,16 @@ def test_a_token_that_is_none_is_not_shown(tmp_path: Path) -> None:
     assert "s3cret" not in str(caught.value)
 
 
-def test_a_server_that_is_down_or_silent(
-    tmp_path: Path, server: Influxd, bucket: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_server_that_is_down_or_silent(tmp_path: Path, server: Influxd, bucket: str) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         nobody = f"http://127.0.0.1:{probe.getsockname()[1]}"
         with pytest.raises(SinkBusy, match="Connection refused"):
             list(history(tmp_path, nobody, bucket, server.token).readings())
-    monkeypatch.setattr(influxdb_sync, "_PATIENCE", 0.2)
     server.freeze()
     try:
         with pytest.raises(SinkBusy, match=r"no answer for 0\.2 s"):
-            list(history(tmp_path, server.url, bucket, server.token).readings())
+            list(history(tmp_path, server.url, bucket, server.token, patience=0.2).readings())
     finally:
         server.thaw()
 

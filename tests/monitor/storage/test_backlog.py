@@ -15,13 +15,14 @@ from monitor.alerts.conditions import AlertEvent, AlertState, Kind, Priority
 from monitor.storage import backlog as backlog_module
 from monitor.storage.backlog import Backlog, DeadLetter, RecordedWaveform, SinkRow
 from monitor.storage.journal import Journal
-from monitor.storage.rows import alert_row, sink_row
+from monitor.storage.rows import alert_row, dead_letter_rows, resent_rows, sink_row
 from tests.monitor.storage.helpers import (
     START,
     ask,
     change,
     commit,
     database,
+    inode,
     record,
     seal_all,
     spo2,
@@ -222,12 +223,22 @@ def test_journal_that_was_replaced_is_told(tmp_path, replaced_by):
 
 
 def test_word_about_a_journal_that_was_replaced_is_not_believed(tmp_path):
-    # How far a sink was in the damaged journal can still come to be written into the new one.
+    # How far a sink was in the damaged journal can still wait to be written when the new one is there.
+    letters = dead_letter_rows("influxdb", [("vitals x=1 5", "why"), ("vitals x=1 6", "why")], START)
+    of_the_old = [sink_row(SinkRow("influxdb", 2, "waiting", "why", 5, 3), 1), *resent_rows([1], START, 1)]
     with database(tmp_path) as writer:
-        commit(writer, spo2(1), rows=[sink_row(SinkRow("influxdb", 1000, "waiting", "why", 5, 3))])
+        commit(writer, spo2(1, 2, 3))
+        commit(writer, spo2(4), rows=[*letters, *of_the_old])
+        commit(writer, spo2(5))
         with backlog(tmp_path) as sink:
-            assert sink.sink("influxdb") == SinkRow("influxdb", 0, "waiting", "why", 5, 3)
-            assert len(sink.next(sink.sink("influxdb").through).readings) == 1
+            assert sink.file == inode(tmp_path) != 1
+            assert sink.sink("influxdb").through == 0
+            assert [row[-1] for row in sink.next(0).readings] == [1, 2, 3, 4, 5]
+            assert [it.id for it in sink.dead_letters("influxdb")] == [1, 2]
+            commit(writer, rows=[sink_row(SinkRow("influxdb", 2, "waiting", "why", 5, 3), sink.file)])
+            commit(writer, rows=resent_rows([1], START, sink.file))
+            assert sink.sink("influxdb").through == 2
+            assert [it.id for it in sink.dead_letters("influxdb")] == [2]
 
 
 def test_no_journal(tmp_path):
@@ -257,7 +268,7 @@ async def test_from_any_thread_beside_a_running_station(tmp_path, opened):
                 got.extend(row[-1] for row in portion.readings)
                 through = portion.through
                 if through:
-                    journal.record_sink(SinkRow("influxdb", through, "forwarding", "", START, 0))
+                    journal.record_sink(SinkRow("influxdb", through, "forwarding", "", START, 0), sink.file)
 
         forwarder = asyncio.create_task(asyncio.to_thread(forward))
         for at in range(300):
@@ -280,9 +291,9 @@ async def test_sinks_and_dead_letters_come_back_as_they_went_in(tmp_path):
     journal.open()
     first = SinkRow("influxdb", 17, "waiting", "the server münster does not answer", START, 3)
     second = SinkRow("other", 4, "stopped", "", START + 1, 0)
-    journal.record_sink(first._replace(through=2, state="forwarding"))
-    journal.record_sink(second)
-    journal.record_sink(first)
+    journal.record_sink(first._replace(through=2, state="forwarding"), inode(tmp_path))
+    journal.record_sink(second, inode(tmp_path))
+    journal.record_sink(first, inode(tmp_path))
     journal.record_dead_letters("influxdb", [("vitals x=1 5", "field type conflict"), ("vitals y=ä 6", "no")], START)
     journal.record_dead_letters("other", [("vitals z=1 7", "why")], START + 1)
     journal.record_dead_letters("other", [], START + 2)
@@ -302,8 +313,8 @@ async def test_sinks_and_dead_letters_come_back_as_they_went_in(tmp_path):
 
         journal = Journal(tmp_path)
         journal.open()
-        journal.record_resent([1, 3], START + 9)
-        journal.record_resent([], START + 9)
+        journal.record_resent([1, 3], START + 9, sink.file)
+        journal.record_resent([], START + 9, sink.file)
         await journal.close()
         assert sink.dead_letters("influxdb") == letters[1:]
         assert sink.dead_letters("other") == []
@@ -313,7 +324,7 @@ async def test_sinks_and_dead_letters_come_back_as_they_went_in(tmp_path):
 async def test_what_sinks_say_is_no_reading_of_a_later_portion(tmp_path, opened):
     await record(tmp_path, *spo2(1, 2))
     journal = opened(tmp_path)
-    journal.record_sink(SinkRow("influxdb", 1, "forwarding", "", START, 0))
+    journal.record_sink(SinkRow("influxdb", 1, "forwarding", "", START, 0), inode(tmp_path))
     await journal.close()
     with backlog(tmp_path) as sink:
         portion = sink.next(sink.sink("influxdb").through)

@@ -23,6 +23,7 @@ from tests.monitor.storage.helpers import (
     change,
     commit,
     database,
+    inode,
     record,
     seal_all,
     times_in,
@@ -38,8 +39,8 @@ def seconds(first, last):
     return [measured("spo2", 97.0, START + second * NS, START + second * NS) for second in range(first, last)]
 
 
-def forwarded(name, through):
-    return sink_row(SinkRow(name, through, "forwarding", "", START, 0))
+def forwarded(name, through, file=None):
+    return sink_row(SinkRow(name, through, "forwarding", "", START, 0), file)
 
 
 def commits_in(folder):
@@ -103,7 +104,7 @@ def test_nothing_goes_that_a_sink_has_not_got(tmp_path):
 def test_word_about_another_journal_removes_nothing(tmp_path):
     with database(tmp_path) as writer:
         ten_commits(writer)
-        commit(writer, rows=[forwarded("influxdb", 1000)])
+        commit(writer, rows=[forwarded("influxdb", 11, file=1)])
         assert remove_all(writer, 2**62, ["influxdb"]) == 0
 
 
@@ -240,13 +241,13 @@ async def test_station_removes_once_all_sinks_have_it(tmp_path, monkeypatch, ope
     monkeypatch.setattr("monitor.storage.journal._REMOVE_SECONDS", 0.01)
     await long_ago(tmp_path)
     journal = opened(tmp_path, commit_every=0.0, seal_every=0.01, keep_days=1, sinks=["first", "second"])
-    journal.record_sink(SinkRow("first", 1, "forwarding", "", START, 0))
+    journal.record_sink(SinkRow("first", 1, "forwarding", "", START, 0), inode(tmp_path))
     await until(lambda: ask(tmp_path, "SELECT * FROM sinks"))
     committed = asyncio.Event()
     journal.record("a", "oximeter", seconds(100, 101), committed.set)
     await committed.wait()
     assert len(times_in(tmp_path)) == 21
-    journal.record_sink(SinkRow("second", 1, "forwarding", "", START, 0))
+    journal.record_sink(SinkRow("second", 1, "forwarding", "", START, 0), inode(tmp_path))
     await until(lambda: len(times_in(tmp_path)) == 1)
     await journal.close()
     assert_whole(tmp_path)

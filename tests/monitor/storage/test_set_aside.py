@@ -5,6 +5,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 from datetime import UTC, datetime
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from drivers.errors import JournalDamaged, JournalUnusable
 from drivers.events import measured
 from monitor.alerts.conditions import AlertEvent, AlertState, Kind, Priority
+from monitor.storage import check
 from monitor.storage import journal as journal_module
 from monitor.storage.database import Database
 from monitor.storage.history import History
@@ -209,6 +211,58 @@ async def test_damage_that_is_found_while_sealing(tmp_path, opened, caplog):
     assert (tmp_path / aside).read_bytes() == damaged
     assert times_in(tmp_path) == [50]
     assert_whole(tmp_path)
+
+
+async def test_damage_in_a_file_that_is_too_large_to_be_checked_first(tmp_path, opened, caplog, monkeypatch):
+    await big_journal(tmp_path)
+    monkeypatch.setattr(check, "AT_ONCE", 4_000_000)
+    # Where nobody writes, and where a start does not look.
+    overwrite(tmp_path, 500, 510)
+    journal = opened(tmp_path, commit_every=0.0)
+    await until(lambda: damaged_files(tmp_path))
+    acknowledged = asyncio.Event()
+    journal.record("b", "oximeter", spo2(50), acknowledged.set)
+    await acknowledged.wait()
+    await journal.close()
+    assert times_in(tmp_path) == [50]
+    [aside] = damaged_files(tmp_path)
+    [message] = criticals(caplog)
+    assert aside in message
+    assert "is damaged (" in message
+    assert [action for _, action, _ in audited(tmp_path)] == ["damaged journal set aside"]
+    assert_whole(tmp_path)
+
+
+async def test_large_file_that_is_whole_is_recorded_into_at_once(tmp_path, opened, caplog, monkeypatch):
+    caplog.set_level(logging.INFO)
+    await big_journal(tmp_path)
+    monkeypatch.setattr(check, "AT_ONCE", 4_000_000)
+    journal = opened(tmp_path, commit_every=0.0)
+    await until(lambda: any("the journal is whole" in message for message in caplog.messages))
+    journal.record("a", "oximeter", spo2(1))
+    await journal.close()
+    assert damaged_files(tmp_path) == ()
+    assert len(times_in(tmp_path)) == 90_001
+
+
+async def test_closing_does_not_wait_for_the_check(tmp_path, opened, monkeypatch):
+    begun = threading.Event()
+
+    def endless(connection, _):
+        begun.set()
+        connection.execute("WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n) SELECT max(n) FROM n")
+
+    await record(tmp_path, *spo2(1))
+    monkeypatch.setattr(check, "AT_ONCE", 0)
+    monkeypatch.setattr(check, "check", endless)
+    journal = opened(tmp_path, commit_every=0.0)
+    await until(begun.is_set)
+    acknowledged = asyncio.Event()
+    journal.record("a", "oximeter", spo2(2), acknowledged.set)
+    await acknowledged.wait()
+    await journal.close()
+    assert times_in(tmp_path) == [1, 2]
+    assert damaged_files(tmp_path) == ()
 
 
 async def test_what_cannot_be_set_aside_is_said_and_tried_again(tmp_path, opened, caplog, monkeypatch):
