@@ -22,7 +22,7 @@ from benchmarks.lines import Lines, Sent, wait_for_ports
 from benchmarks.streams import Kind
 from benchmarks.table import Table
 from monitor.buffer import FOUR_HOURS
-from monitor.storage.database import JOURNAL_FILE
+from monitor.storage.connection import JOURNAL_FILE
 
 AIM = 25.0
 """Percent of one core, with 100 devices."""
