@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import signal
 import socket
 import ssl
@@ -11,15 +10,12 @@ import subprocess
 import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import aiomqtt
+import psutil
 
+from tests.server import PATIENCE, Server
 from tests.services import require
-
-PATIENCE = 60
-"""Seconds after which what a test waits for is taken not to come; never how long anything should take."""
 
 
 class Authority:
@@ -51,7 +47,7 @@ def _openssl(*arguments: str | Path) -> None:
     subprocess.run([require("openssl"), *new, *arguments], check=True, capture_output=True, timeout=PATIENCE)
 
 
-class Broker:
+class Broker(Server):
     """A mosquitto on a free port of this machine, while its `with` lasts.
 
     It never drops a queued message and keeps its sessions: `stop` writes them to its folder, as `save` does at once,
@@ -71,10 +67,8 @@ class Broker:
         client_authority: Authority | None = None,
         lines: Iterable[str] = (),
     ) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        # Debian puts it where an ordinary user's PATH does not look.
-        self._program = shutil.which("mosquitto", path="/usr/sbin") or require("mosquitto")
-        self._log = folder / "log"
+        super().__init__(folder)
+        self._program = require("mosquitto")
         self._saved = folder / "mosquitto.db"
         self._configuration = folder / "mosquitto.conf"
         self._lines = [
@@ -106,72 +100,31 @@ class Broker:
             self._listener += [f"certfile {certificate[0]}", f"keyfile {certificate[1]}"]
         if client_authority is not None:
             self._listener += [f"cafile {client_authority.certificate}", "require_certificate true"]
-        self.port = 0
-        self._process: subprocess.Popen[bytes] | None = None
 
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.kill()
-
-    def start(self) -> None:
-        """Start it, on a free port the first time and on the same one from then on, and wait until it answers."""
-        first = self.port == 0
-        deadline = time.monotonic() + PATIENCE
-        while not self._started():
-            if time.monotonic() > deadline or not first:
-                raise AssertionError(f"mosquitto does not start: {self.log()}")
-            # Another program took the port in the moment between the question and the answer.
-
-    def _started(self) -> bool:
-        if self._process is None and not self.port:
-            self.port = _free_port()
+    def command(self) -> list[str | Path]:
+        """The broker, with its configuration written anew for its port."""
         listener = (f"listener {self.port} 127.0.0.1", *self._listener)
         self._configuration.write_text("\n".join((*self._lines, *listener)) + "\n")
-        self._process = subprocess.Popen(
-            [self._program, "-c", self._configuration], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        deadline = time.monotonic() + PATIENCE
-        while self._process.poll() is None and time.monotonic() < deadline:
-            try:
-                socket.create_connection(("127.0.0.1", self.port), PATIENCE).close()
-            except ConnectionRefusedError:
-                time.sleep(0.01)
-            else:
-                return True
-        self.kill()
-        self.port = 0
-        return False
+        return [self._program, "-c", self._configuration]
 
-    def kill(self) -> None:
-        """End it as a power cut would; harmless where it is down."""
-        self._end(signal.SIGKILL)
-
-    def stop(self) -> None:
-        """End it in order: it writes down its sessions and what it still owes them."""
-        self._end(signal.SIGTERM)
-
-    def freeze(self) -> None:
-        """Let it hear and say nothing, with its connections open."""
-        self._signal(signal.SIGSTOP)
+    def answers(self, process: int) -> bool:
+        """Whether it takes connections."""
+        try:
+            socket.create_connection(("127.0.0.1", self.port), PATIENCE).close()
+        except ConnectionRefusedError:
+            return False
+        return psutil.pid_exists(process)
 
     def save(self) -> None:
         """Have it write down its sessions now, so that `kill` does not lose them."""
         self._saved.unlink(missing_ok=True)
-        self._signal(signal.SIGUSR1)
+        assert self._process is not None
+        self._process.send_signal(signal.SIGUSR1)
         # It writes another file and gives it this name when all is in it.
         deadline = time.monotonic() + PATIENCE
         while not self._saved.exists():
             assert time.monotonic() < deadline, f"mosquitto does not save: {self.log()}"
             time.sleep(0.01)
-
-    def log(self) -> str:
-        """What it wrote to its log; with the line `log_type all`, every packet."""
-        return self._log.read_text(errors="replace") if self._log.exists() else ""
 
     def acknowledged(self, identifier: str) -> int:
         """How many acknowledgements it has read of that client; needs the line `log_type all`.
@@ -180,16 +133,6 @@ class Broker:
         connects again.
         """
         return self.log().count(f"Received PUBACK from {identifier} ")
-
-    def _signal(self, number: signal.Signals) -> None:
-        assert self._process is not None
-        self._process.send_signal(number)
-
-    def _end(self, number: signal.Signals) -> None:
-        if self._process is not None:
-            self._process.send_signal(number)
-            self._process.wait(PATIENCE)
-            self._process = None
 
     def client(self, authority: Authority | None = None) -> aiomqtt.Client:
         """A third party on the broker; with an authority it speaks TLS."""
@@ -203,13 +146,6 @@ class Broker:
         async with self.client(authority) as client:
             for payload in payloads:
                 await client.publish(topic, payload, qos=1, retain=retain)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 async def until(condition: Callable[[], object], what: str = "") -> None:

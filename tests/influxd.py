@@ -7,25 +7,18 @@ import io
 import json
 import os
 import re
-import signal
-import socket
-import subprocess
-import time
 import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import psutil
 
+from tests.server import PATIENCE, Server
 from tests.services import require
-
-PATIENCE = 60
-"""Seconds after which what a test waits for is taken not to come; never how long anything should take."""
 
 MODULES = Path(__file__).parents[1] / "scripts" / "influxd" / "go.mod"
 
@@ -42,7 +35,7 @@ class InfluxdRefusal(Exception):
         self.message = message
 
 
-class Influxd:
+class Influxd(Server):
     """An InfluxDB 2 on a free port of this machine, while its `with` lasts; `make influxd` builds it.
 
     It has one organisation with one bucket that keeps everything; `token` may do all things. What it answered 204 to
@@ -55,70 +48,33 @@ class Influxd:
     token = "all-access"
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+        super().__init__(folder)
         self._program = require(str(program()))
-        self._folder = folder
-        self._log = folder / "log"
-        self._process: subprocess.Popen[bytes] | None = None
         # The station's proxy settings are not for a server on this machine.
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         self._ids: dict[str, str] = {}
-        self.port = 0
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def __enter__(self) -> Self:
-        self.start()
-        return self
+    def command(self) -> list[str | Path]:
+        """The server, with all its files in its folder."""
+        folder = self.folder
+        return [
+            self._program,
+            *("--bolt-path", folder / "bolt", "--sqlite-path", folder / "sqlite", "--engine-path", folder / "engine"),
+            *("--http-bind-address", f"127.0.0.1:{self.port}", "--reporting-disabled", "--log-level", "warn"),
+        ]
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.kill()
+    def environment(self) -> dict[str, str]:
+        """Without the variables of this name, which it would take for its own configuration."""
+        return {name: value for name, value in os.environ.items() if not name.startswith("INFLUXD_")}
 
-    def start(self) -> None:
-        """Start it, on a free port the first time and on the same one from then on, and wait until it answers."""
-        first = self.port == 0
-        deadline = time.monotonic() + PATIENCE
-        while not self._started():
-            if time.monotonic() > deadline or not first:
-                raise AssertionError(f"influxd does not start: {self.log()}")
-            # Another program took the port in the moment between the question and the answer.
-            self.port = 0
-        if first:
-            self._set_up()
-
-    def _started(self) -> bool:
-        self.port = self.port or _free_port()
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [
-                    self._program,
-                    *("--bolt-path", self._folder / "bolt", "--sqlite-path", self._folder / "sqlite"),
-                    *("--engine-path", self._folder / "engine", "--http-bind-address", f"127.0.0.1:{self.port}"),
-                    *("--reporting-disabled", "--log-level", "warn"),
-                ],
-                # It takes a config.yaml where it is started, and variables of this name, for its own configuration.
-                cwd=self._folder,
-                env={name: value for name, value in os.environ.items() if not name.startswith("INFLUXD_")},
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
-        deadline = time.monotonic() + PATIENCE
-        while self._process.poll() is None and time.monotonic() < deadline:
-            if self._answers():
-                return True
-            time.sleep(0.01)
-        self.kill()
-        return False
-
-    def _answers(self) -> bool:
-        assert self._process is not None
+    def answers(self, process: int) -> bool:
+        """Whether it is healthy; who else has the port must not answer for it."""
         try:
-            # Who else has the port must not answer for it.
-            connections = psutil.Process(self._process.pid).net_connections("tcp")
+            connections = psutil.Process(process).net_connections("tcp")
             if (psutil.CONN_LISTEN, self.port) not in {(its.status, its.laddr.port) for its in connections}:
                 return False
             self._ask("GET", "/health")
@@ -126,39 +82,16 @@ class Influxd:
             return False
         return True
 
+    def start(self) -> None:
+        """Start it, and set it up the first time."""
+        super().start()
+        if not self._ids:
+            self._set_up()
+
     def _set_up(self) -> None:
         names = {"username": "clinician", "password": "a long password", "org": self.org, "bucket": self.bucket}
         made = json.loads(self._ask("POST", "/api/v2/setup", {**names, "token": self.token}, token=None))
         self._ids = {kind: made[kind]["id"] for kind in ("org", "bucket")}
-
-    def kill(self) -> None:
-        """End it as a power cut would; harmless where it is down."""
-        self._end(signal.SIGKILL)
-
-    def stop(self) -> None:
-        """End it in order."""
-        self._end(signal.SIGTERM)
-
-    def _end(self, number: signal.Signals) -> None:
-        if self._process is not None:
-            self._process.send_signal(number)
-            self._process.wait(PATIENCE)
-            self._process = None
-
-    def freeze(self) -> None:
-        """Let it hear and say nothing, with its connections open, from the return of this call on."""
-        assert self._process is not None
-        self._process.send_signal(signal.SIGSTOP)
-        os.waitid(os.P_PID, self._process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
-
-    def thaw(self) -> None:
-        """Let it go on."""
-        assert self._process is not None
-        self._process.send_signal(signal.SIGCONT)
-
-    def log(self) -> str:
-        """What it wrote to its log: warnings and errors."""
-        return self._log.read_text(errors="replace") if self._log.exists() else ""
 
     def write(self, lines: str, *, bucket: str | None = None, token: str | None = None) -> None:
         """Have it write these lines of line protocol (times in nanoseconds); raises InfluxdRefusal."""
@@ -289,10 +222,3 @@ def program() -> Path:
     assert found is not None, f"no InfluxDB in {MODULES}"
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return cache / "infusion-monitor" / f"influxd-{found[1]}" / "influxd"
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
