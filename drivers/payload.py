@@ -56,12 +56,12 @@ class Place:
     """A compiled path."""
 
     def __init__(self, path: str) -> None:
-        self._first, *rest = path.split(".")
+        self.first, *rest = path.split(".")
         self._rest = tuple((name, int(name) if re.fullmatch("[0-9]{1,6}", name) else -1) for name in rest)
 
     def find(self, payload: dict[str, Any]) -> Any:
         """What stands there, or `ABSENT`."""
-        node = payload.get(self._first, ABSENT)
+        node = payload.get(self.first, ABSENT)
         for name, position in self._rest:
             if isinstance(node, dict):
                 node = node.get(name, ABSENT)

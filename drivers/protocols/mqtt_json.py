@@ -115,12 +115,16 @@ class _Vital:
     def __init__(self, vital: str, paths: Iterable[str], how: FieldMap, sentinels: tuple[float, ...]) -> None:
         self.vital = vital
         self._places = tuple(Place(path) for path in paths)
+        self._names = frozenset(place.first for place in self._places)
         self._units = UNITS[VITALS[vital].unit]
         self._unit = how.unit or VITALS[vital].unit
         self._scale, self._offset = how.scale, how.offset
         self._sentinels = sentinels
 
     def find(self, payload: dict[str, Any]) -> Any:
+        # Most messages have few of all vitals.
+        if self._names.isdisjoint(payload):
+            return ABSENT
         for place in self._places:
             found = place.find(payload)
             if found is not ABSENT:

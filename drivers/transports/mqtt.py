@@ -117,6 +117,7 @@ class MqttTransport(Transport):
                 await self._subscribe(client)
                 receiver.opened()
                 unsubscribed: set[str] = set()
+                straight = self._straight_to(receiver, client)
                 async for message in client.messages:
                     acknowledge = _acknowledgement(client, message.mid, message.qos)
                     if not message.topic.matches(self._topic):
@@ -126,6 +127,9 @@ class MqttTransport(Transport):
                         acknowledge()
                     else:
                         receiver.received(_bytes(message.payload), acknowledge)
+                    if not len(client.messages):
+                        # None waits that a new one could overtake.
+                        client._client.on_message = straight  # noqa: SLF001 - see the module's docstring
         except MqttConnectError as error:
             kind = LinkRefused if _code(error.rc) in _REFUSED else LinkLost
             raise kind(f"{self.address}: {error}") from error
@@ -137,6 +141,20 @@ class MqttTransport(Transport):
                         f"{self.address}: the broker's certificate is not trusted: {cause.verify_message}"
                     ) from error
             raise LinkLost(f"{self.address}: {error}") from error
+
+    def _straight_to(self, receiver: Receiver, client: aiomqtt.Client) -> paho.CallbackOnMessage:
+        """What delivers a message in the loop's read callback.
+
+        aiomqtt makes a task and a turn of the loop for each. Only what is not to be delivered goes its way.
+        """
+
+        def received(inner: paho.Client, data: object, message: paho.MQTTMessage) -> None:
+            if message.retain or message.topic != self._topic:
+                client._on_message(inner, data, message)  # noqa: SLF001 - see the module's docstring
+            else:
+                receiver.received(message.payload, _acknowledgement(client, message.mid, message.qos))
+
+        return received
 
     async def _connect(self, link: contextlib.AsyncExitStack) -> aiomqtt.Client:
         """Connect in the newest version of MQTT that the broker speaks."""

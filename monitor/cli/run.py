@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 from contextlib import AsyncExitStack
@@ -18,6 +19,9 @@ from monitor.cli.logs import LogFormat, set_up_logs
 from monitor.cli.simulated import cannot_simulate, simulated_devices
 from monitor.config import StationConfig
 from monitor.station import Station
+
+_NEW_OBJECTS = 50_000
+"""After which the youngest are looked through, instead of 700."""
 
 log = logging.getLogger(__name__)
 
@@ -55,8 +59,20 @@ async def _serve(
             stack.push_async_callback(_end, serving)
         station = Station(settings, clock, data_dir=data_dir, port=port, addresses=addresses)
         await station.open()
+        _spare_the_loop()
         print(f"The page is at {station.page.address}; the journal is {station.journal.path}", flush=True)
         await station.run(stop)
+
+
+def _spare_the_loop() -> None:
+    """Have the garbage collector look at everything less often.
+
+    What is recorded and waits for its commit is freed without it, and yet is what it would go through: with a broker's
+    backlog of 40,000 messages under way it held up the loop, and with it the alerts, 14 times, by up to 270 ms.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_NEW_OBJECTS, 20, 50)
 
 
 def _tell_failure(serving: asyncio.Task[None]) -> None:
