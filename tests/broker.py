@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import socket
 import ssl
 import subprocess
 import time
@@ -12,7 +11,6 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import aiomqtt
-import psutil
 
 from tests.server import PATIENCE, Server
 from tests.services import require
@@ -106,14 +104,6 @@ class Broker(Server):
         listener = (f"listener {self.port} 127.0.0.1", *self._listener)
         self._configuration.write_text("\n".join((*self._lines, *listener)) + "\n")
         return [self._program, "-c", self._configuration]
-
-    def answers(self, process: int) -> bool:
-        """Whether it takes connections."""
-        try:
-            socket.create_connection(("127.0.0.1", self.port), PATIENCE).close()
-        except ConnectionRefusedError:
-            return False
-        return psutil.pid_exists(process)
 
     def save(self) -> None:
         """Have it write down its sessions now, so that `kill` does not lose them."""

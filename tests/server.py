@@ -12,6 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import psutil
+
 PATIENCE = 60
 """Seconds after which what a test waits for is taken not to come; never how long anything should take."""
 
@@ -44,8 +46,12 @@ class Server:
         return None
 
     def answers(self, process: int) -> bool:
-        """Whether it is that process that listens, and is ready."""
-        raise NotImplementedError
+        """Whether it is that process that listens on `port`: who else has it must not answer for it."""
+        try:
+            connections = psutil.Process(process).net_connections("tcp")
+        except psutil.Error:
+            return False
+        return (psutil.CONN_LISTEN, self.port) in {(its.status, its.laddr.port) for its in connections}
 
     def start(self) -> None:
         """Start it, on a free port the first time and on the same one from then on, and wait until it answers."""
@@ -61,7 +67,12 @@ class Server:
         self.port = self.port or _free_port()
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                self.command(), cwd=self.folder, env=self.environment(), stdout=log, stderr=subprocess.STDOUT
+                self.command(),
+                # influxd takes a config.yaml where it is started for its own.
+                cwd=self.folder,
+                env=self.environment(),
+                stdout=log,
+                stderr=subprocess.STDOUT,
             )
         deadline = time.monotonic() + PATIENCE
         while self._process.poll() is None and time.monotonic() < deadline:

@@ -152,7 +152,7 @@ class MqttTransport(Transport):
             if message.retain or message.topic != self._topic:
                 client._on_message(inner, data, message)  # noqa: SLF001 - see the module's docstring
             else:
-                receiver.received(message.payload, _acknowledgement(client, message.mid, message.qos))
+                receiver.received(bytes(message.payload), _acknowledgement(client, message.mid, message.qos))
 
         return received
 

@@ -7,6 +7,7 @@ a tenth of that. With `--log-cli-level=INFO` it tells at the end what there was 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
@@ -14,6 +15,7 @@ import random
 import sqlite3
 import subprocess
 import time
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -65,8 +67,14 @@ class Clinic:
         self.expected: set[Row] = set()
         self.killed_at_start = 0
 
-    async def start(self) -> RunningStation:
-        return await asyncio.to_thread(RunningStation, self.data, "--config", self._configuration)
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """A station that nobody kills."""
+        station = await asyncio.to_thread(RunningStation, self.data, "--config", self._configuration)
+        try:
+            yield
+        finally:
+            await asyncio.to_thread(station.stop)
 
     async def subscribed(self) -> None:
         """Wait until each bed's subscription stands: what is published before goes nowhere."""
@@ -103,9 +111,13 @@ class Clinic:
                 stderr=subprocess.DEVNULL,
                 cwd=ROOT,
             )
-            await asyncio.sleep(chance.uniform(0, 0.7) if crash % 2 else chance.uniform(0.7, 3.0))
-            assert station.returncode is None, "the station ended by itself"
-            station.kill()
+            try:
+                await asyncio.sleep(chance.uniform(0, 0.7) if crash % 2 else chance.uniform(0.7, 3.0))
+                assert station.returncode is None, "the station ended by itself"
+            finally:
+                # Whatever ends the test, this must not outlive it.
+                if station.returncode is None:
+                    station.kill()
             said, _ = await station.communicate()
             self.killed_at_start += not said
 
@@ -121,10 +133,15 @@ class Clinic:
         """What SQLite itself finds in the journal."""
         if not (self.data / "journal.db").exists():
             return []
-        with sqlite3.connect(f"file:{self.data / 'journal.db'}?mode=ro", uri=True) as connection:
-            return connection.execute(
-                "SELECT bed, vital, observed_at, value FROM readings JOIN series ON series.id = series"
-            ).fetchall()
+        return self._ask("SELECT bed, vital, observed_at, value FROM readings JOIN series ON series.id = series")
+
+    def whole(self) -> bool:
+        """Whether SQLite finds every page of the journal and every index as it must be."""
+        return self._ask("PRAGMA integrity_check") == [("ok",)]
+
+    def _ask(self, question: str) -> list[Any]:
+        with contextlib.closing(sqlite3.connect(f"file:{self.data / 'journal.db'}?mode=ro", uri=True)) as connection:
+            return connection.execute(question).fetchall()
 
     def forwarded(self) -> list[Row]:
         """What a foreign client finds in InfluxDB."""
@@ -154,23 +171,23 @@ async def test_nothing_is_lost_or_doubled_when_station_and_influxdb_are_killed(t
     chance = random.Random(5)
     with Broker(tmp_path / "broker") as broker, Influxd(tmp_path / "influxd") as server:
         clinic = Clinic(tmp_path, broker, server)
-        station = await clinic.start()
-        await clinic.subscribed()
-        await asyncio.to_thread(station.stop)
+        async with clinic.running():
+            await clinic.subscribed()
 
         done = asyncio.Event()
         publishing = asyncio.create_task(clinic.publish(done))
         began = time.monotonic()
-        await asyncio.gather(clinic.kill_stations(chance), clinic.kill_servers(random.Random(6)))
+        async with asyncio.TaskGroup() as killers:
+            killers.create_task(clinic.kill_stations(chance))
+            killers.create_task(clinic.kill_servers(random.Random(6)))
         elapsed = time.monotonic() - began
         survived, raised = len(clinic.stored()), clinic.alerts()
         done.set()
         await publishing
 
-        station = await clinic.start()
-        await until(lambda: len(clinic.stored()) >= len(clinic.expected), "for the journal")
-        await until(lambda: clinic.forwarded_readings() >= len(clinic.expected), "for InfluxDB")
-        await asyncio.to_thread(station.stop)
+        async with clinic.running():
+            await until(lambda: len(clinic.stored()) >= len(clinic.expected), "for the journal")
+            await until(lambda: clinic.forwarded_readings() >= len(clinic.expected), "for InfluxDB")
         journal, forwarded = clinic.stored(), clinic.forwarded()
         assert len(journal) == len(forwarded) == len(clinic.expected)
         assert set(journal) == set(forwarded) == clinic.expected
@@ -180,6 +197,7 @@ async def test_nothing_is_lost_or_doubled_when_station_and_influxdb_are_killed(t
         assert len(there) == len(set(there))
         # The last station's last alerts may have come when nobody forwarded any more.
         assert set(raised) <= set(there) <= set(alerts)
+        assert clinic.whole()
         held = call("verify", "--data-dir", clinic.data)
         assert held.returncode == 0, held.stdout
         _log.info(
