@@ -13,7 +13,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks import alerts, codec, journal, latency, station
+from benchmarks import (
+    alerts,
+    codec,
+    encoder,
+    history,
+    influxdb,
+    journal,
+    latency,
+    libraries,
+    outage,
+    pipeline,
+    station,
+)
 from benchmarks.table import Table
 
 MEASUREMENTS: dict[str, Callable[[], Table]] = {
@@ -22,6 +34,12 @@ MEASUREMENTS: dict[str, Callable[[], Table]] = {
     "journal": journal.measure,
     "latency": latency.measure,
     "station": station.measure,
+    "encoder": encoder.measure,
+    "influxdb": influxdb.measure,
+    "outage": outage.measure,
+    "history": history.measure,
+    "pipeline": pipeline.measure,
+    "libraries": libraries.measure,
 }
 
 

@@ -37,30 +37,40 @@ class Encoded(NamedTuple):
 
 def vitals_lines(site: str, readings: Iterable[ReadingTuple]) -> Encoded:
     """Points of `vitals`: one line for all the readings of a device at a bed that were observed at one moment."""
-    points: dict[tuple[str, str, int], str] = {}
+    points: dict[tuple[str, str, int | None], str] = {}
     refused: list[tuple[ReadingTuple, str]] = []
-    numbers = _Numbers()
-    # Readings of one point mostly come one after the other: only a new point costs a look into `points`.
-    bed, device, at, fields = "", "", 0, ""
+    names = _Names()
+    # The same few values come again and again, and telling a number takes longest.
+    numbers: dict[float | None, str] = {None: ""}
+    told = numbers.get
+    # Readings of one point mostly come one after the other: only a new point costs a look into `points`. Its fields are
+    # one text there: of a list for each, the garbage collector would look through thousands.
+    bed, device = "", ""
+    at: int | None = None
+    fields: list[str] = []
     for reading in readings:
         its_bed, its_device, vital, value, validity, cause, its_at = reading
-        try:
-            number = numbers[vital][value] if value is not None else ""
-        except ValueError as error:
-            refused.append((reading, str(error)))
-            continue
+        number = told(value)
+        if number is None:
+            number = repr(value)
+            if value is not None and not isfinite(value):
+                refused.append((reading, f"InfluxDB has no number {number}"))
+                continue
+            # 0.0 and -0.0 are one key and two texts.
+            if value:
+                numbers[value] = number
+        if its_at != at or its_device != device or its_bed != bed:
+            if fields:
+                points[bed, device, at] = ",".join(fields)
+            bed, device, at = its_bed, its_device, its_at
+            before = points.get((bed, device, at))
+            fields = [before] if before else []
         if validity or cause or not number:
-            number = _doubtful(vital, number, validity, cause)
-        if its_at == at and its_device == device and its_bed == bed and fields:
-            fields += "," + number
-            continue
-        if fields:
-            points[bed, device, at] = fields
-        bed, device, at = its_bed, its_device, its_at
-        before = points.get((bed, device, at))
-        fields = f"{before},{number}" if before else number
+            fields += _doubtful(escaped(vital), number, validity, cause)
+        else:
+            fields.append(f"{names[vital]}{number}")
     if fields:
-        points[bed, device, at] = fields
+        points[bed, device, at] = ",".join(fields)
     heads = _Heads(site)
     return Encoded(
         [f"{heads[bed, device]} {fields} {at}" for (bed, device, at), fields in points.items()],
@@ -101,32 +111,12 @@ def escaped(text: str) -> str:
     return _SPECIAL.sub(r"\\\1", _IMPOSSIBLE.sub("_", text))
 
 
-class _Numbers(dict[str, "_Values"]):
-    """The fields of each vital's values."""
+class _Names(dict[str, str]):
+    """What the field of a vital's value begins with."""
 
-    def __missing__(self, vital: str) -> _Values:
-        self[vital] = _Values(vital)
+    def __missing__(self, vital: str) -> str:
+        self[vital] = f"{escaped(vital)}="
         return self[vital]
-
-
-class _Values(dict[float, str]):
-    """The field of each of one vital's values: the same few come again and again, and telling a number takes longest.
-
-    Raises ValueError for a number that is not finite.
-    """
-
-    def __init__(self, vital: str) -> None:
-        super().__init__()
-        self._head = f"{escaped(vital)}="
-
-    def __missing__(self, value: float) -> str:
-        if not isfinite(value):
-            raise ValueError(f"InfluxDB has no number {value!r}")
-        field = f"{self._head}{value!r}"
-        # 0.0 and -0.0 are one key and two texts.
-        if value:
-            self[value] = field
-        return field
 
 
 class _Heads(dict[tuple[str, str], str]):
@@ -146,21 +136,20 @@ def _head(measurement: str, **tags: str) -> str:
     return measurement + "".join(f",{tag}={escaped(value)}" for tag, value in tags.items() if value)
 
 
-def _doubtful(vital: str, number: str, validity: int, cause: str) -> str:
+def _doubtful(name: str, number: str, validity: int, cause: str) -> list[str]:
     """The fields of a reading that is more, or less, than a valid number."""
-    name = escaped(vital)
-    fields = [number] if number else []
+    fields = [f"{name}={number}"] if number else []
     # A reading that has no value says at least what it is.
     if validity or not number:
         fields.append(f"{name}_validity={validity:d}i")
     if cause:
         fields.append(f'{name}_cause="{_text(cause)}"')
-    return ",".join(fields)
+    return fields
 
 
 def _not_a_line(heads: _Heads, reading: ReadingTuple) -> str:
     bed, device, vital, value, validity, cause, at = reading
-    return f"{heads[bed, device]} {_doubtful(vital, f'{escaped(vital)}={value!r}', validity, cause)} {at}"
+    return f"{heads[bed, device]} {','.join(_doubtful(escaped(vital), repr(value), validity, cause))} {at}"
 
 
 def _text(text: str) -> str:

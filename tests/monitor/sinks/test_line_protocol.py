@@ -111,6 +111,21 @@ def test_a_number_that_is_not_finite_is_refused_alone(value: float) -> None:
     assert repr(value) in reason
 
 
+def test_a_moment_of_which_all_is_refused_has_no_line() -> None:
+    rows = [row(value=math.nan), row(value=97.0, at=AT + 1), row("temp", math.inf)]
+    encoded = vitals_lines("clinic", rows)
+    assert encoded.lines == [f"vitals,bed=chair1,device=oximeter,site=clinic spo2=97.0 {AT + 1}"]
+    assert len(encoded.refused) == 2
+
+
+def test_readings_of_one_moment_find_each_other_again() -> None:
+    rows = [row(), row(bed="chair2"), row("temp", 97.0), row("temp", 97.0, bed="chair2")]
+    assert vitals_lines("clinic", rows).lines == [
+        f"vitals,bed=chair1,device=oximeter,site=clinic spo2=97.0,temp=97.0 {AT}",
+        f"vitals,bed=chair2,device=oximeter,site=clinic spo2=97.0,temp=97.0 {AT}",
+    ]
+
+
 def test_zero_keeps_its_sign() -> None:
     values = [0.0, -0.0, 0.0, -0.0]
     rows = [row("temp", value, at=AT + index) for index, value in enumerate(values)]
