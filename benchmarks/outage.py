@@ -37,7 +37,7 @@ from monitor.config import InfluxdbConfig
 from monitor.sinks.forwarder import FORWARDING, Forwarder
 from monitor.sinks.influxdb import InfluxdbSink
 from monitor.storage.backlog import Backlog
-from monitor.storage.connection import connect
+from monitor.storage.connection import JOURNAL_FILE, connect
 from monitor.storage.journal import Journal
 from tests.influxd import Influxd
 
@@ -175,7 +175,7 @@ def _equal(one: _Sums, other: _Sums) -> bool:
 
 
 def _in_journal(data: Path) -> _Sums:
-    connection = connect(data / "journal.db")
+    connection = connect(data / JOURNAL_FILE)
     try:
         rows = connection.execute(
             "SELECT vital, count(value), total(value), sum(validity <> 0), sum(validity) "

@@ -16,11 +16,9 @@ of a backlog they would else judge nothing. Rounds go through the contenders in 
 
 from __future__ import annotations
 
-import json
 import random
 import re
 import subprocess
-import sys
 import tempfile
 import time
 import urllib.request
@@ -37,54 +35,34 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
 from benchmarks.bystanders import Bystanders
-from benchmarks.clinic import configuration
+from benchmarks.contenders import (
+    BEDS,
+    IN_FLIGHT,
+    STATION,
+    TELEGRAF,
+    TOKEN,
+    Contender,
+    Place,
+    paho,
+    station,
+    telegraf,
+    telegraf_program,
+)
 from benchmarks.paho_writer import VITALS
-from benchmarks.streams import Kind
 from benchmarks.table import Table
 from tests.broker import Broker
 from tests.influxd import Influxd
 
 AIM = 3.0
 """Times that the station is to do better than paho, Point and WriteApi together."""
-_BEDS = 20
 _MESSAGES = 100_000
 _ROUNDS = 3
 _WINDOW = 10_000
 """Messages that the publisher has under way: it numbers no more than 65,535."""
-_IN_FLIGHT = 20_000
-"""Messages that a contender may take unacknowledged."""
 _PATIENCE = 120.0
 """Seconds after which points that have not come are taken not to come."""
-_BUILD = Path(__file__).parents[1] / "scripts" / "telegraf" / "build.sh"
-_TOKEN = "token"
-_TOPICS = "vitals/+/monitor"
-_STALE_AFTER = 600.0
-"""Seconds after which the station's alerts take a value for history."""
-_STATION, _TELEGRAF = "station", "Telegraf"
 _PLAIN = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 """The environment's proxies are not for a server on this machine."""
-
-
-class Place(NamedTuple):
-    """Where a contender reads and writes."""
-
-    folder: Path
-    """Its own, with the token in a file."""
-    port: int
-    """The broker's."""
-    url: str
-    """The server's."""
-    bucket: str
-
-
-class Contender(NamedTuple):
-    """A program that writes what comes by MQTT to InfluxDB."""
-
-    name: str
-    survives: str
-    """Where a message is when it is acknowledged."""
-    command: Callable[[Place], list[str]]
-    subscriptions: int
 
 
 class Result(NamedTuple):
@@ -109,17 +87,17 @@ class Messages:
         self.values = [
             # Inside the limits, as most of a session is.
             (draw.randint(60, 100), draw.randint(93, 99), draw.randint(12, 20))
-            for _ in range(_BEDS + count)
+            for _ in range(BEDS + count)
         ]
         self.sums = {vital: float(sum(each[index] for each in self.values)) for index, vital in enumerate(VITALS)}
 
     def warm_up(self, port: int) -> None:
         """Publish the first ones to the broker on that port."""
-        self._publish(port, self.values[:_BEDS])
+        self._publish(port, self.values[:BEDS])
 
     def publish(self, port: int) -> None:
         """Publish all others."""
-        self._publish(port, self.values[_BEDS:])
+        self._publish(port, self.values[BEDS:])
 
     def _publish(self, port: int, values: list[tuple[int, int, int]]) -> None:
         """Each bed's a millisecond apart, from now on."""
@@ -130,7 +108,7 @@ class Messages:
         began = datetime.now(UTC)
         sent = None
         for number, (heart_rate, spo2, resp_rate) in enumerate(values):
-            turn, bed = divmod(number, _BEDS)
+            turn, bed = divmod(number, BEDS)
             at = (began + timedelta(milliseconds=turn)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
             message = f'{{"time": "{at}", "heart_rate": {heart_rate}, "spo2": {spo2}, "resp_rate": {resp_rate}}}'
             if sent is not None and number % _WINDOW == 0:
@@ -147,7 +125,7 @@ class Messages:
 def measure() -> Table:
     """Every contender in every round."""
     table = Table(
-        f"Pipeline: {_MESSAGES:,} messages of {_BEDS} beds, MQTT QoS 1 -> InfluxDB (medians of {_ROUNDS} rounds)",
+        f"Pipeline: {_MESSAGES:,} messages of {BEDS} beds, MQTT QoS 1 -> InfluxDB (medians of {_ROUNDS} rounds)",
         f"the station {AIM:g} times paho + Point + WriteApi in CPU and in messages/s, and no slower than Telegraf",
         (
             "contender",
@@ -166,13 +144,13 @@ def measure() -> Table:
         ],
     )
     contenders = [
-        Contender(_STATION, "on disk here", _station, _BEDS),
-        Contender("paho + Point + WriteApi", "in memory", _paho(0), 1),
-        Contender("the same, batches of 5,000", "in memory", _paho(5_000), 1),
+        Contender(STATION, "on disk here", station, BEDS),
+        Contender("paho + Point + WriteApi", "in memory", paho(0), 1),
+        Contender("the same, batches of 5,000", "in memory", paho(5_000), 1),
     ]
-    telegraf = _telegraf_program()
-    if telegraf is not None:
-        contenders.append(Contender(_TELEGRAF, "in InfluxDB", _telegraf(telegraf), 1))
+    program = telegraf_program()
+    if program is not None:
+        contenders.append(Contender(TELEGRAF, "in InfluxDB", telegraf(program), 1))
     try:
         results = _rounds(contenders)
     except pytest.skip.Exception as missing:
@@ -181,8 +159,8 @@ def measure() -> Table:
     for contender in contenders:
         if found := results.get(contender.name):
             _add(table, contender, found)
-    if telegraf is None:
-        table.rows.append((f"{_TELEGRAF} (cannot be built here)", *("-",) * (len(table.columns) - 1)))
+    if program is None:
+        table.rows.append((f"{TELEGRAF} (cannot be built here)", *("-",) * (len(table.columns) - 1)))
     _judge(table, results)
     return table
 
@@ -200,13 +178,13 @@ def _rounds(contenders: list[Contender]) -> dict[str, list[Result]]:
 
 
 def _case(contender: Contender, messages: Messages, server: Influxd, bucket: str, folder: Path) -> Result:
-    lines = (f"max_inflight_messages {_IN_FLIGHT}", "log_type error", "log_type subscribe")
+    lines = (f"max_inflight_messages {IN_FLIGHT}", "log_type error", "log_type subscribe")
     with Broker(folder / "broker", lines=lines) as broker:
-        (folder / _TOKEN).write_text(server.token, encoding="utf-8")
+        (folder / TOKEN).write_text(server.token, encoding="utf-8")
         with _running(contender, Place(folder, broker.port, server.url, bucket)) as process:
             _until(lambda: broker.log().count(" vitals/") >= contender.subscriptions, "subscriptions")
             messages.warm_up(broker.port)
-            _until(lambda: _held(server, bucket) >= _BEDS, "first points")
+            _until(lambda: _held(server, bucket) >= BEDS, "first points")
             _until(lambda: _idle(process), "rest")
             process.suspend()
             _until(lambda: process.status() == psutil.STATUS_STOPPED, "stop")
@@ -218,13 +196,13 @@ def _case(contender: Contender, messages: Messages, server: Influxd, bucket: str
             # What does not come is for the count to tell. Of what the server takes, some is the station's alerts.
             with suppress(TimeoutError):
                 _until(
-                    lambda: _taken(server) - taken >= count - _BEDS and _held(server, bucket) >= count,
+                    lambda: _taken(server) - taken >= count - BEDS and _held(server, bucket) >= count,
                     "points",
                     within=_PATIENCE,
                 )
             elapsed, cpu, resident = time.monotonic() - began, _cpu(process) - before, process.memory_info().rss
             busy = bystanders.percent
-            points, right = _held(server, bucket) - _BEDS, _sums(server, bucket) == messages.sums
+            points, right = _held(server, bucket) - BEDS, _sums(server, bucket) == messages.sums
     return Result(cpu, elapsed, resident, points, right, busy)
 
 
@@ -285,87 +263,6 @@ def _until(condition: Callable[[], object], what: str, *, within: float = 30.0) 
         time.sleep(0.1)
 
 
-def _station(place: Place) -> list[str]:
-    address = f"mqtt://127.0.0.1:{place.port}/vitals/{{bed}}/monitor"
-    whole = json.loads(configuration([Kind("mqtt_json")] * _BEDS, [address] * _BEDS))
-    whole["alerts"]["stale_after"] = _STALE_AFTER
-    whole["influxdb"] = {
-        "url": place.url,
-        "org": Influxd.org,
-        "bucket": place.bucket,
-        "token_file": str(place.folder / _TOKEN),
-    }
-    file = place.folder / "clinic.yaml"
-    file.write_text(json.dumps(whole), encoding="utf-8")
-    program = [sys.executable, "-m", "monitor", "run"]
-    return [*program, "--config", str(file), "--data-dir", str(place.folder / "data"), "--port", "0"]
-
-
-def _paho(batch: int) -> Callable[[Place], list[str]]:
-    def command(place: Place) -> list[str]:
-        how = {
-            "port": place.port,
-            "topic": _TOPICS,
-            "url": place.url,
-            "token": Influxd.token,
-            "org": Influxd.org,
-            "bucket": place.bucket,
-            "batch": batch,
-        }
-        return [sys.executable, "-m", "benchmarks.paho_writer", json.dumps(how)]
-
-    return command
-
-
-def _telegraf_program() -> str | None:
-    """Where it is; it is built the first time. None where it cannot be, and the script has said why."""
-    built = subprocess.run([_BUILD], stdout=subprocess.PIPE, text=True, check=False)
-    return built.stdout.strip() if built.returncode == 0 else None
-
-
-def _telegraf(program: str) -> Callable[[Place], list[str]]:
-    def command(place: Place) -> list[str]:
-        file = place.folder / "telegraf.conf"
-        file.write_text(_telegraf_configuration(place), encoding="utf-8")
-        return [program, "--config", str(file)]
-
-    return command
-
-
-def _telegraf_configuration(place: Place) -> str:
-    """With the batches that the station posts, and room for all that it may take unacknowledged."""
-    fields = "".join(f'[[inputs.mqtt_consumer.json_v2.field]]\npath = "{vital}"\ntype = "float"\n' for vital in VITALS)
-    return f"""
-[agent]
-flush_interval = "1s"
-metric_batch_size = 5000
-metric_buffer_limit = {2 * _IN_FLIGHT}
-omit_hostname = true
-[[inputs.mqtt_consumer]]
-servers = ["tcp://127.0.0.1:{place.port}"]
-topics = ["{_TOPICS}"]
-topic_tag = ""
-qos = 1
-persistent_session = true
-client_id = "telegraf"
-max_undelivered_messages = {_IN_FLIGHT}
-data_format = "json_v2"
-[[inputs.mqtt_consumer.topic_parsing]]
-topic = "{_TOPICS}"
-tags = "_/bed/device"
-[[inputs.mqtt_consumer.json_v2]]
-measurement_name = "vitals"
-timestamp_path = "time"
-timestamp_format = "2006-01-02T15:04:05.000Z07:00"
-{fields}
-[[outputs.influxdb_v2]]
-urls = ["{place.url}"]
-token = "{Influxd.token}"
-organization = "{Influxd.org}"
-bucket = "{place.bucket}"
-"""
-
-
 def _add(table: Table, contender: Contender, results: list[Result]) -> None:
     middle = _middle(results)
     points = min(result.points for result in results)
@@ -406,10 +303,10 @@ def _middle(results: list[Result]) -> _Middle:
 def _judge(table: Table, results: dict[str, list[Result]]) -> None:
     """Hold the station against the others; of paho's two rows the better one counts, for each figure by itself."""
     middles = {name: _middle(found) for name, found in results.items() if found}
-    if _STATION not in middles:
+    if STATION not in middles:
         return
-    ours = middles.pop(_STATION)
-    telegraf = middles.pop(_TELEGRAF, None)
+    ours = middles.pop(STATION)
+    telegraf = middles.pop(TELEGRAF, None)
     cpu, rate = min(it.cpu for it in middles.values()) / ours.cpu, ours.rate / max(it.rate for it in middles.values())
     table.notes.append(f"The station against the better paho row: {cpu:.2f} times in CPU, {rate:.2f} in messages/s.")
     if cpu < AIM:

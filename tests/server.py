@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -18,7 +19,7 @@ PATIENCE = 60
 """Seconds after which what a test waits for is taken not to come; never how long anything should take."""
 
 
-class Server:
+class Server(ABC):
     """A program that listens on a free port of this machine while its `with` lasts; its log is a file in `folder`."""
 
     def __init__(self, folder: Path) -> None:
@@ -37,9 +38,9 @@ class Server:
     ) -> None:
         self.kill()
 
+    @abstractmethod
     def command(self) -> list[str | Path]:
         """The program with its arguments, for `port`."""
-        raise NotImplementedError
 
     def environment(self) -> Mapping[str, str] | None:
         """Its environment; None for this one."""

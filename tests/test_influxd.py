@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,20 +12,6 @@ from tests.influxd import Influxd, InfluxdRefusal, nanoseconds, rows
 ALL = f'from(bucket: "{Influxd.bucket}") |> range(start: 0)'
 THEN = 1_790_000_000_123_456_789
 """A time with all nine digits of its fraction, in nanoseconds."""
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Influxd]:
-    with Influxd(tmp_path_factory.mktemp("influxd")) as server:
-        yield server
-
-
-@pytest.fixture
-def bucket(server: Influxd, request: pytest.FixtureRequest) -> str:
-    """A bucket of the test's own in the server that all share."""
-    name: str = request.node.name
-    server.create_bucket(name, 0)
-    return name
 
 
 def test_values_come_back_with_their_types(server: Influxd, bucket: str) -> None:

@@ -13,8 +13,8 @@ from drivers.errors import JournalUnusable
 from drivers.events import LinkState
 from monitor.doctor.findings import Finding, Subject, fault, note, ok
 from monitor.sinks.forwarder import STOPPED
+from monitor.storage import check
 from monitor.storage.backlog import SinkRow
-from monitor.storage.check import is_damage
 from monitor.storage.connection import NEWEST_RECEIVED, connect
 from monitor.storage.migration import SCHEMA_VERSION
 from monitor.storage.set_aside import damaged_files
@@ -76,7 +76,7 @@ def journal(subject: Subject) -> Iterator[Finding]:
     except JournalUnusable as error:
         yield fault("journal", str(error), "station, doctor and journal have to be of one version")
     except sqlite3.Error as error:
-        advice = _START_ANEW.format(path) if is_damage(error) else "run the doctor as the station's user"
+        advice = _START_ANEW.format(path) if check.is_damage(error) else "run the doctor as the station's user"
         yield fault("journal", f"{path} cannot be read: {error}", advice)
 
 
@@ -102,11 +102,10 @@ def _journal(subject: Subject, path: Path, connection: sqlite3.Connection) -> It
     else:
         yield ok("journal", text)
     if subject.deep:
-        [(verdict,)] = connection.execute("PRAGMA quick_check(1)").fetchall()
-        if verdict == "ok":
-            yield ok("journal", "SQLite finds no damage in it; `infusion-monitor verify` looks at what it says")
+        if found := check.fault(connection):
+            yield fault("journal", f"SQLite finds damage in it: {found}", _START_ANEW.format(path))
         else:
-            yield fault("journal", f"SQLite finds damage in it: {verdict.splitlines()[-1]}", _START_ANEW.format(path))
+            yield ok("journal", "SQLite finds no damage in it; `infusion-monitor verify` looks at what it says")
 
 
 def set_aside(subject: Subject) -> Iterator[Finding]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from drivers.errors import ConfigError, JournalUnusable
+from monitor.storage.check import fault
 from monitor.storage.connection import NEWEST_RECEIVED, connect
 from monitor.storage.verify import Head, head_of
 
@@ -89,9 +90,9 @@ def _copy(source: sqlite3.Connection, part: Path) -> Backup:
         source.execute("COMMIT")
         # Without a write-ahead log it is one file.
         [(mode,)] = copy.execute("PRAGMA journal_mode = DELETE").fetchall()
-        [(verdict,)] = copy.execute("PRAGMA quick_check(1)").fetchall()
-        if mode != "delete" or verdict != "ok":
-            raise sqlite3.DatabaseError(f"SQLite finds the copy damaged ({verdict}, {mode})")
+        found = fault(copy) if mode == "delete" else f"its log cannot be ended: {mode}"
+        if found:
+            raise sqlite3.DatabaseError(f"SQLite finds the copy damaged ({found})")
         readings, alerts, commit_no, newest = (
             copy.execute(question).fetchone()[0]
             for question in (

@@ -26,16 +26,22 @@ def is_damage(error: Exception) -> bool:
     return isinstance(error, sqlite3.Error) and (getattr(error, "sqlite_errorcode", 0) & 0xFF) in _DAMAGED
 
 
+def fault(connection: sqlite3.Connection) -> str | None:
+    """The first thing that SQLite finds wrong in the file, in one line; None where it is whole. Reads all of it."""
+    [(verdict,)] = connection.execute("PRAGMA quick_check(1)").fetchall()
+    return None if verdict == "ok" else str(verdict.splitlines()[-1])
+
+
 def check(connection: sqlite3.Connection, path: Path) -> None:
     """Read the whole file. Raises JournalDamaged where SQLite finds a fault in it, sqlite3.Error where it cannot."""
     try:
-        [(verdict,)] = connection.execute("PRAGMA quick_check(1)").fetchall()
+        found = fault(connection)
     except sqlite3.Error as error:
         if is_damage(error):
             raise damaged(path, str(error)) from error
         raise
-    if verdict != "ok":
-        raise damaged(path, verdict.splitlines()[-1])
+    if found is not None:
+        raise damaged(path, found)
 
 
 def damaged(path: Path, what: str) -> JournalDamaged:
@@ -43,7 +49,7 @@ def damaged(path: Path, what: str) -> JournalDamaged:
     return JournalDamaged(f"the journal {path} is damaged ({what})")
 
 
-class Check:
+class CheckBeside:
     """The check of a file that is being written, in a thread of its own; `tell` is called there if it is damaged."""
 
     def __init__(self, path: Path, tell: Callable[[JournalDamaged], None]) -> None:

@@ -25,7 +25,7 @@ from drivers.events import Event, LinkState, Reading, Waveform
 from monitor.alerts.conditions import AlertEvent
 from monitor.storage import rows
 from monitor.storage.backlog import SinkRow
-from monitor.storage.check import Check, is_damage
+from monitor.storage.check import CheckBeside, is_damage
 from monitor.storage.connection import JOURNAL_FILE
 from monitor.storage.database import Database, Written
 from monitor.storage.lock import StationLock
@@ -108,7 +108,7 @@ class Journal:
 
         # Of the writer's thread alone.
         self._database: Database | None = None
-        self._check: Check | None = None
+        self._check: CheckBeside | None = None
         self._damage: Exception | None = None
         """Why the file has to be set aside before the next one is opened. The check sets it too."""
         self._sealing_fails = ""
@@ -265,7 +265,7 @@ class Journal:
                 self._damage = error
             else:
                 if not database.prepared.checked:
-                    self._check = Check(self.path, self._found_damaged)
+                    self._check = CheckBeside(self.path, self._found_damaged)
                 if 0 < (schema := database.prepared.migrated_from) < SCHEMA_VERSION:
                     self._audit_first("journal migrated", f"schema {schema} to {SCHEMA_VERSION}")
                 return database

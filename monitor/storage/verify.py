@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from drivers.errors import JournalUnusable
 from monitor.storage import chain
+from monitor.storage.check import fault
 from monitor.storage.connection import connect
 from monitor.storage.migration import SCHEMAS
 from monitor.storage.verify_blocks import Unlike, moment
@@ -137,9 +138,8 @@ def _unreadable(name: str, error: sqlite3.Error) -> Check:
 
 
 def _file(connection: sqlite3.Connection) -> str:
-    [(verdict,)] = connection.execute("PRAGMA quick_check(1)").fetchall()
-    if verdict != "ok":
-        raise Unlike(f"SQLite finds the file damaged (quick_check: {verdict.splitlines()[-1]})")
+    if found := fault(connection):
+        raise Unlike(f"SQLite finds the file damaged (quick_check: {found})")
     return "SQLite finds no damage in the file (quick_check)"
 
 

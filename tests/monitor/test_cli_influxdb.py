@@ -36,12 +36,6 @@ beds:
 """
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Influxd]:
-    with Influxd(tmp_path_factory.mktemp("influxd")) as server:
-        yield server
-
-
 @pytest.fixture
 def new_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Influxd]:
     """One that nobody has set up."""

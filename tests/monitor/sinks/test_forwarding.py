@@ -20,7 +20,7 @@ from monitor.sinks.influxdb import InfluxdbSink
 from monitor.storage.backlog import Backlog
 from monitor.storage.journal import Journal
 from tests.broker import PATIENCE, until
-from tests.fake_influxdb import Answer, FakeInfluxdb, refusal
+from tests.fake_influxdb import Answer, refusal
 from tests.influxd import Influxd
 from tests.monitor.sinks.helpers import AT
 
@@ -63,12 +63,6 @@ def put(journal: Journal, count: int, since: int = 0) -> None:
     for index in range(since, since + count):
         at = AT + index * NS
         journal.record("chair1", "oximeter", [measured("spo2", 90.0 + index % 10, at, at)])
-
-
-@pytest.fixture
-async def fake() -> AsyncIterator[FakeInfluxdb]:
-    async with FakeInfluxdb() as fake:
-        yield fake
 
 
 async def test_what_the_journal_takes_is_in_the_server(journal, fake, monkeypatch) -> None:

@@ -30,20 +30,6 @@ NOW = 1_790_000_000 * NS
 DAY = 86_400 * NS
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Influxd]:
-    with Influxd(tmp_path_factory.mktemp("influxd")) as server:
-        yield server
-
-
-@pytest.fixture
-def bucket(server: Influxd, request: pytest.FixtureRequest) -> str:
-    # A test with parameters has them in its name: each has a bucket of its own.
-    name: str = request.node.name
-    server.create_bucket(name, 0)
-    return name
-
-
 def history(
     tmp_path: Path, url: str, bucket: str, token: str, org: str = Influxd.org, patience: float = 60
 ) -> InfluxdbHistory:

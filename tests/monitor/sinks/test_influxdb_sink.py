@@ -29,12 +29,6 @@ AT = 1_767_225_600 * NS
 HTML = b"<html>nothing here</html>"
 
 
-@pytest.fixture
-async def fake() -> AsyncIterator[FakeInfluxdb]:
-    async with FakeInfluxdb() as fake:
-        yield fake
-
-
 def config(server: FakeInfluxdb | Influxd, monkeypatch: pytest.MonkeyPatch, **changes: str) -> InfluxdbConfig:
     monkeypatch.setenv("INFLUX_TOKEN", server.token)
     named = {} if "token_file" in changes else {"token_env": "INFLUX_TOKEN"}
@@ -396,12 +390,6 @@ def some_portion(seconds: int = 3) -> Portion:
     ]
     runs = [RecordedWaveform("chair2", "oximeter", Waveform("pleth", tuple(range(75)), 75.0, at, at))]
     return Portion(1, 1, readings, alerts, runs)
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Influxd]:
-    with Influxd(tmp_path_factory.mktemp("influxd")) as server:
-        yield server
 
 
 def count(server: Influxd, bucket: str) -> int:
