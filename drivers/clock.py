@@ -26,8 +26,16 @@ class Clock(Protocol):
     def monotonic(self) -> float:
         """Seconds since an arbitrary start; never goes back."""
 
+    def uptime(self) -> float:
+        """Like `monotonic`, with the time that the machine slept, where it tells: an infusion goes on meanwhile."""
+
     async def sleep(self, seconds: float) -> None:
         """Wait that many seconds of `monotonic`."""
+
+
+def _uptime() -> float:
+    # Not every system has this clock.
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
 
 
 class SystemClock:
@@ -35,6 +43,7 @@ class SystemClock:
 
     now_ns = staticmethod(time.time_ns)
     monotonic = staticmethod(time.monotonic)
+    uptime = staticmethod(_uptime)
     sleep = staticmethod(asyncio.sleep)
 
 
@@ -53,6 +62,10 @@ class ManualClock:
 
     def monotonic(self) -> float:
         """Seconds advanced since the start."""
+        return self._elapsed
+
+    def uptime(self) -> float:
+        """The same: nothing sleeps here."""
         return self._elapsed
 
     async def sleep(self, seconds: float) -> None:

@@ -3,11 +3,14 @@
     InfusionMonitorError
     ├── TransientError            try again, with back-off and jitter
     │   ├── LinkLost              the device's link broke, or could not be opened yet
-    │   └── SinkBusy              a sink did not take what it was sent, and may do so later
+    │   ├── SinkBusy              a sink did not take what it was sent, and may do so later
+    │   └── StationSilent         the station did not say whether it did what it was asked
     ├── PersonNeeded              stop, and show it: trying again alone cannot help
     │   ├── LinkRefused           no permission, wrong password, a port that another program holds
     │   ├── BadCapture            a file that cannot be read as what it was said to be
-    │   └── SinkRefused           a sink's token, bucket or address is wrong
+    │   ├── SinkRefused           a sink's token, bucket or address is wrong
+    │   └── StepRefused           a session is not where that can be done; carries what is possible
+    │       └── ConfirmationNeeded    it can be done, but somebody has to say so; carries what is open
     └── FatalError                loud, non-zero exit
         ├── RequestRefused        a byte string that no driver listed was about to be sent: a programming error
         ├── UnknownDriver         a name that is not in the registry
@@ -19,6 +22,10 @@
 
 Errors of the operating system and of libraries are converted once, where they enter: in a transport or the journal.
 """
+
+from __future__ import annotations
+
+from collections.abc import Iterable
 
 
 class InfusionMonitorError(Exception):
@@ -41,6 +48,10 @@ class SinkBusy(TransientError):
         self.retry_after = retry_after
 
 
+class StationSilent(TransientError):
+    """Nobody knows whether the request was done; sent again with the same number, it is done once."""
+
+
 class PersonNeeded(InfusionMonitorError):
     """Only a person can help: the caller stops and shows it."""
 
@@ -55,6 +66,22 @@ class BadCapture(PersonNeeded):
 
 class SinkRefused(PersonNeeded):
     """A sink refuses everything until somebody mends its configuration; the text says what."""
+
+
+class StepRefused(PersonNeeded):
+    """A session was asked for what it cannot do now; `possible` is what it can, as people would ask for it."""
+
+    def __init__(self, text: str, possible: Iterable[str] = ()) -> None:
+        super().__init__(text)
+        self.possible = tuple(possible)
+
+
+class ConfirmationNeeded(StepRefused):
+    """Something is `open`: the same request with a confirmation, or with a reason, is done."""
+
+    def __init__(self, text: str, still_open: Iterable[str], possible: Iterable[str] = ()) -> None:
+        super().__init__(text, possible)
+        self.open = tuple(still_open)
 
 
 class FatalError(InfusionMonitorError):

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from drivers.codec import Driver, SerialLine
 from drivers.device import SILENT_AFTER
@@ -14,20 +14,14 @@ from drivers.errors import ConfigError
 from drivers.transports.mqtt import MqttSettings
 from monitor.alerts.conditions import Limit, Priority
 from monitor.alerts.engine import Profile
+from monitor.config_base import Name, Seconds, Section
+from monitor.sessions.settings import SessionsConfig
 
 SIMULATED = "simulated"
 """The address of a device that the program itself plays."""
 
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
-"""Lower-case letters, digits, - and _: it becomes part of topics, tags and addresses."""
-Seconds = Annotated[float, Field(gt=0, le=3600)]
 
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-
-
-class LineConfig(_Section):
+class LineConfig(Section):
     """A serial line; what is left out is the driver's own."""
 
     baudrate: Annotated[int, Field(gt=0)] | None = None
@@ -39,14 +33,14 @@ class LineConfig(_Section):
     dsrdtr: bool | None = None
 
 
-class DeviceConfig(_Section):
+class DeviceConfig(Section):
     """One device at a bed."""
 
     id: Name
     driver: str
     url: Annotated[str, Field(min_length=1)]
     """An address as `drivers.transports.factory` lists them, or `simulated`; `{bed}` and `{device}` are the ids."""
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = Field(default_factory=dict)
     line: LineConfig = LineConfig()
     vitals: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
     silent_after: Seconds = SILENT_AFTER
@@ -65,14 +59,14 @@ class DeviceConfig(_Section):
         return self.url.replace("{bed}", bed).replace("{device}", self.id)
 
 
-class PatientConfig(_Section):
+class PatientConfig(Section):
     """The patient whom a bed's simulated devices measure."""
 
     scenario: str = "infusion"
     seed: int = 1
 
 
-class BedConfig(_Section):
+class BedConfig(Section):
     """A place with a patient: an infusion chair."""
 
     id: Name
@@ -86,7 +80,7 @@ class BedConfig(_Section):
         return self.label or self.id
 
 
-class LimitConfig(_Section):
+class LimitConfig(Section):
     """One side of one vital's limits."""
 
     limit: float
@@ -95,17 +89,17 @@ class LimitConfig(_Section):
     hysteresis: Annotated[float, Field(ge=0)] = 0.0
 
 
-class VitalLimits(_Section):
+class VitalLimits(Section):
     """Both sides of one vital's limits."""
 
     low: LimitConfig | None = None
     high: LimitConfig | None = None
 
 
-class AlertsConfig(_Section):
+class AlertsConfig(Section):
     """What raises an alert."""
 
-    limits: dict[str, VitalLimits] = {}
+    limits: dict[str, VitalLimits] = Field(default_factory=dict)
     stale_after: Seconds = 10.0
     stale_priority: Priority = Priority.LOW
     device_lost_priority: Priority = Priority.MEDIUM
@@ -121,7 +115,7 @@ class AlertsConfig(_Section):
         return Profile(limits, self.stale_after, self.stale_priority, self.device_lost_priority)
 
 
-class MqttConfig(_Section):
+class MqttConfig(Section):
     """How to reach the clinic's broker; the password comes from the environment or a file, never from here."""
 
     FILES: ClassVar = ("password_file", "ca_file", "cert_file", "key_file")
@@ -134,6 +128,8 @@ class MqttConfig(_Section):
     ca_file: str | None = None
     cert_file: str | None = None
     key_file: str | None = None
+    publish_to: str | None = None
+    """`mqtt(s)://host[:port][/prefix]`: where the clinic's own systems are told of the sessions; nowhere without it."""
 
     def settings(self) -> MqttSettings:
         """The same with the secret read. Raises `ConfigError` where it is not to be had."""
@@ -150,7 +146,7 @@ class MqttConfig(_Section):
         return _secret("mqtt.password", self.password_env, self.password_file)
 
 
-class InfluxdbConfig(_Section):
+class InfluxdbConfig(Section):
     """Where the journal is forwarded to; tokens come from the environment or a file, never from here."""
 
     FILES: ClassVar = ("token_file", "read_token_file", "ca_file")
@@ -179,7 +175,7 @@ class InfluxdbConfig(_Section):
         return _secret("influxdb.read_token", self.read_token_env, self.read_token_file) or self.token()
 
 
-class JournalConfig(_Section):
+class JournalConfig(Section):
     """What the journal keeps."""
 
     keep_days: Annotated[int, Field(ge=30, le=36500)] | None = None
@@ -199,14 +195,14 @@ def _secret(key: str, variable: str | None, file: str | None) -> str | None:
     return None
 
 
-class WebConfig(_Section):
+class WebConfig(Section):
     """Where the page is. Only loopback until there are accounts and TLS."""
 
     host: Literal["127.0.0.1", "localhost", "::1"] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
 
 
-class StationConfig(_Section):
+class StationConfig(Section):
     """Everything that one station runs."""
 
     site: Name = "clinic"
@@ -217,3 +213,4 @@ class StationConfig(_Section):
     influxdb: InfluxdbConfig | None = None
     beds: Annotated[tuple[BedConfig, ...], Field(min_length=1)]
     alerts: AlertsConfig = AlertsConfig()
+    sessions: SessionsConfig = SessionsConfig()

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from drivers import registry
 from drivers.codec import Driver
 from drivers.errors import UnknownDriver
-from drivers.transports.factory import transport_kind
+from drivers.transports.factory import mqtt_address, transport_kind
 from drivers.vitals import VITALS
 from monitor.config import (
     SIMULATED,
@@ -36,12 +36,13 @@ Fault = tuple[Path_, str]
 
 def cross_check(config: StationConfig) -> Iterator[Fault]:
     """What no single key can be blamed for: names used twice, limits crossed, things that do not fit together."""
-    yield from _twice([bed.id for bed in config.beds], ("beds",), "id", "bed")
-    yield from _twice([bed.title for bed in config.beds], ("beds",), "label", "bed")
+    yield from twice(((("beds", b, "id"), bed.id) for b, bed in enumerate(config.beds)), "bed")
+    yield from twice(((("beds", b, "label"), bed.title) for b, bed in enumerate(config.beds)), "bed")
     ports: dict[str, str] = {}
     for b, bed in enumerate(config.beds):
         where: Path_ = ("beds", b, "devices")
-        yield from _twice([device.id for device in bed.devices], where, "id", "device of this bed")
+        ids = [((*where, d, "id"), device.id) for d, device in enumerate(bed.devices)]
+        yield from twice(ids, "device of this bed")
         givers: dict[str, str] = {}
         for d, device in enumerate(bed.devices):
             yield from _check_device(bed, device, (*where, d), givers)
@@ -53,6 +54,8 @@ def cross_check(config: StationConfig) -> Iterator[Fault]:
         yield from _check_limits(vital, sides, ("alerts", "limits", vital))
     if config.mqtt.password_env is not None and config.mqtt.password_file is not None:
         yield ("mqtt", "password_file"), "give the password by password_env or by password_file, not both"
+    if config.mqtt.publish_to is not None and (problem := publish_to_problem(config.mqtt.publish_to)):
+        yield ("mqtt", "publish_to"), problem
     if config.influxdb is not None:
         yield from _check_influxdb(config.influxdb)
 
@@ -77,7 +80,7 @@ def _check_influxdb(sink: InfluxdbConfig) -> Iterator[Fault]:
 
 def _check_limits(vital: str, sides: VitalLimits, where: Path_) -> Iterator[Fault]:
     if vital not in VITALS:
-        yield where, f"there is no vital {vital!r}; there are: {', '.join(VITALS)}"
+        yield where, no_such_vital(vital)
         return
     low, high = sides.low, sides.high
     if low is not None and high is not None and low.limit >= high.limit:
@@ -97,14 +100,45 @@ def _check_limit(
 ) -> Iterator[Fault]:
     """`lowest` to `highest` is where the alert can go off; the limit itself need only be plausible."""
     about = VITALS[vital]
-    if not about.plausible[0] <= one.limit <= about.plausible[1]:
-        plausible = "{:g} to {:g}".format(*about.plausible)
-        yield (*where, "limit"), f"{one.limit:g} {about.unit_label} is outside what {vital} can be, {plausible}"
+    if problem := implausible(vital, one.limit):
+        yield (*where, "limit"), problem
     elif not lowest <= clears_at <= highest:
         yield (
             (*where, "hysteresis"),
             f"the alert would go off only at {clears_at:g} {about.unit_label}, outside {lowest:g} to {highest:g}",
         )
+
+
+def no_such_vital(name: str) -> str:
+    """What is said of a name that no vital has."""
+    return f"there is no vital {name!r}; there are: {', '.join(VITALS)}"
+
+
+def implausible(vital: str, value: float) -> str | None:
+    """What is wrong with a number that the vital is to be compared with; None if the vital can be that."""
+    about = VITALS[vital]
+    lowest, highest = about.plausible
+    if lowest <= value <= highest:
+        return None
+    return f"{value:g} {about.unit_label} is outside what {vital} can be, {lowest:g} to {highest:g}"
+
+
+def publish_to_problem(url: str) -> str | None:
+    """What is wrong with the address of the broker that the clinic's systems listen to; None if nothing is."""
+    if "@" in url:
+        # Not shown: there may be a password before it.
+        return "has an @: give the user by mqtt.username and the password by mqtt.password_env or mqtt.password_file"
+    if url != url.strip():
+        return f"{url!r} is blank, or has a blank at an end"
+    try:
+        prefix = mqtt_address(url).path
+    except ValueError as error:
+        return str(error)
+    if "#" in url or {"+", "#"} & set(prefix):
+        return f"{url!r} has a wildcard; expected the beginning of the topics to publish, without one"
+    if "?" in url or prefix.startswith("$") or not prefix.isprintable():
+        return f"{url!r}: topics cannot begin like that; expected mqtt://HOST[:PORT][/PREFIX] or mqtts://"
+    return None
 
 
 def influxdb_url_problem(url: str) -> str | None:
@@ -195,10 +229,13 @@ def _address_problem(address: str, driver: Driver) -> str | None:
     return None
 
 
-def _twice(names: list[str], where: Path_, key: str, what: str) -> Iterator[Fault]:
-    for index, name in enumerate(names):
-        if name in names[:index]:
-            yield (*where, index, key), f"there is already a {what} called {name!r}"
+def twice(named: Iterable[tuple[Path_, str]], what: str) -> Iterator[Fault]:
+    """Each name that another of the same kind (`what`) has before it; `named` has each with where it stands."""
+    seen: set[str] = set()
+    for where, name in named:
+        if name in seen:
+            yield where, f"there is already a {what} called {name!r}"
+        seen.add(name)
 
 
 def faults_of(error: ValidationError, prefix: Path_ = ()) -> list[Fault]:

@@ -24,6 +24,7 @@ from ruamel.yaml.scalarstring import ScalarString
 from drivers.errors import ConfigError
 from monitor.config import StationConfig
 from monitor.config_checks import Fault, Path_, check_secrets, cross_check, faults_of
+from monitor.config_checks_sessions import check_sessions
 
 _AMBIGUOUS = re.compile(r"(?i:yes|no|on|off)|[-+]?\d+(:[0-5]?\d)+")
 """Not `y` and `n`: YAML 1.1 has them too, but its common readers take them for text, and `N` is a line's parity."""
@@ -59,7 +60,7 @@ def load(path: Path, *more: Callable[[StationConfig], Iterable[Fault]], here: bo
     except ValidationError as error:
         faults += faults_of(error)
     else:
-        for check in (cross_check, *((check_secrets,) if here else ()), *more):
+        for check in (cross_check, check_sessions, *((check_secrets,) if here else ()), *more):
             faults += check(config)
     known = {where for where, _ in faults}
     faults += [fault for fault in _ambiguous_words(document, ()) if fault[0] not in known]

@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 from drivers.clock import Clock
@@ -23,6 +24,30 @@ from drivers.transports.tcp import TcpTransport
 
 _PYSERIAL_SCHEMES = {"rfc2217", "socket", "loop", "spy", "hwgrep", "alt"}
 _MQTT_PORTS = {"mqtt": 1883, "mqtts": 8883}
+
+
+class MqttAddress(NamedTuple):
+    """The parts of an `mqtt://` or `mqtts://` URL."""
+
+    host: str
+    port: int
+    path: str
+    """A topic, or what topics begin with; as it is spoken, no longer quoted as in the URL."""
+    tls: bool
+
+
+def mqtt_address(url: str) -> MqttAddress:
+    """Where a broker is. Raises `ValueError` with what was expected where the URL is none of a broker."""
+    parts = urlsplit(url)
+    if parts.scheme not in _MQTT_PORTS:
+        raise ValueError(f"{url!r} is no address of a broker; expected mqtt://HOST[:PORT][/PREFIX] or mqtts://")
+    _require(parts, url, f"{parts.scheme}://HOST[:PORT]", bool(parts.hostname))
+    return MqttAddress(
+        parts.hostname or "",
+        parts.port or _MQTT_PORTS[parts.scheme],
+        unquote(parts.path[1:]),
+        parts.scheme == "mqtts",
+    )
 
 
 def transport_kind(url: str) -> str:
@@ -66,11 +91,12 @@ def make_transport(
     line = line or driver.line
     parts = urlsplit(url)
     if kind == "mqtt":
+        broker = mqtt_address(url)
         return MqttTransport(
-            parts.hostname or "",
-            parts.port or _MQTT_PORTS[parts.scheme],
-            unquote(parts.path[1:]),
-            tls=parts.scheme == "mqtts",
+            broker.host,
+            broker.port,
+            broker.path,
+            tls=broker.tls,
             identifier=identifier,
             settings=mqtt or MqttSettings(),
             requests=driver.requests,

@@ -15,6 +15,9 @@ configuration may be another patient's, so that only messages of the configured 
 What a broker has retained is left out: it is the last value that somebody once sent, given out at every new link, and
 where it does not tell its own time it would pass for one of now. A message published while the station is away comes
 by the session all the same, whether it was to be retained or not.
+
+Who publishes to the clinic's own systems (`monitor.notify`) connects as a device's transport does, by the public
+functions below.
 """
 
 from __future__ import annotations
@@ -24,7 +27,7 @@ import contextlib
 import logging
 import math
 import ssl
-from collections.abc import Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -130,17 +133,8 @@ class MqttTransport(Transport):
                     if not len(client.messages):
                         # None waits that a new one could overtake.
                         client._client.on_message = straight  # noqa: SLF001 - see the module's docstring
-        except MqttConnectError as error:
-            kind = LinkRefused if _code(error.rc) in _REFUSED else LinkLost
-            raise kind(f"{self.address}: {error}") from error
         except (aiomqtt.MqttError, OSError) as error:
-            # What connecting raised is the context, not the cause, of the error that aiomqtt makes of it.
-            for cause in (error, error.__context__):
-                if isinstance(cause, ssl.SSLCertVerificationError):
-                    raise LinkRefused(
-                        f"{self.address}: the broker's certificate is not trusted: {cause.verify_message}"
-                    ) from error
-            raise LinkLost(f"{self.address}: {error}") from error
+            raise link_error(self.address, error) from error
 
     def _straight_to(self, receiver: Receiver, client: aiomqtt.Client) -> paho.CallbackOnMessage:
         """What delivers a message in the loop's read callback.
@@ -212,33 +206,91 @@ class MqttTransport(Transport):
                 raise LinkRefused(f"{self.address}: the broker does not allow this subscription: {answer}")
 
     def _client(self, version: aiomqtt.ProtocolVersion) -> aiomqtt.Client:
-        settings = self._settings
-        context = None
-        if self._tls:
-            try:
-                context = ssl.create_default_context(cafile=settings.ca_file)
-                if settings.cert_file:
-                    context.load_cert_chain(settings.cert_file, settings.key_file)
-            except OSError as error:
-                raise LinkRefused(f"{self.address}: certificate file: {error}") from error
-        client = aiomqtt.Client(
+        client = new_client(
+            self.address,
             self._host,
             self._port,
-            username=settings.username,
-            password=settings.password,
+            tls=self._tls,
             identifier=self._identifier,
-            **_session(version),
-            keepalive=KEEPALIVE,
-            timeout=ANSWER_WITHIN,
-            tls_context=context,
+            settings=self._settings,
+            session=_session(version),
         )
         client._client.manual_ack_set(True)  # noqa: SLF001 - see the module's docstring
-        client._client.on_socket_register_write = _watcher(asyncio.get_running_loop())  # noqa: SLF001 - likewise
-        client._client.on_disconnect = _hang_up(client, asyncio.get_running_loop())  # noqa: SLF001 - likewise
         return client
 
     def _write(self, data: bytes) -> None:
         """An MQTT device has no requests: `Transport.send` has refused already."""
+
+
+def new_client(
+    address: str,
+    host: str,
+    port: int,
+    *,
+    tls: bool,
+    identifier: str,
+    settings: MqttSettings,
+    session: Mapping[str, Any],
+) -> aiomqtt.Client:
+    """A client that is still to be connected, with two faults of aiomqtt mended: see `_watcher` and `_hang_up`.
+
+    `address` is what errors call the broker; `session` is what asks for the protocol's version and its session. Raises
+    `LinkRefused` where a certificate file cannot be read.
+    """
+    client = aiomqtt.Client(
+        host,
+        port,
+        username=settings.username,
+        password=settings.password,
+        identifier=identifier,
+        **session,
+        keepalive=KEEPALIVE,
+        timeout=ANSWER_WITHIN,
+        tls_context=_tls_context(address, settings) if tls else None,
+    )
+    client._client.on_socket_register_write = _watcher(asyncio.get_running_loop())  # noqa: SLF001 - see the module's docstring
+    client._client.on_disconnect = _hang_up(client, asyncio.get_running_loop())  # noqa: SLF001 - likewise
+    return client
+
+
+@contextlib.asynccontextmanager
+async def connected(client: aiomqtt.Client) -> AsyncIterator[None]:
+    """Connect, and end the connection at once and in order when the block ends.
+
+    aiomqtt's own end waits for a broker that hangs, raises over the cancellation that it was to make way for, and
+    leaves the connection open where that comes before the broker's answer. Raises as `aiomqtt.Client` does.
+    """
+    inner = client._client  # noqa: SLF001 - see the module's docstring
+    try:
+        await client.__aenter__()
+        try:
+            yield
+        finally:
+            inner.disconnect()
+            inner.loop_write()
+    finally:
+        inner._sock_close()  # noqa: SLF001 - likewise
+
+
+def link_error(address: str, error: aiomqtt.MqttError | OSError) -> LinkLost | LinkRefused:
+    """What a failure to connect, or of the connection, means: `LinkRefused` where only a person can help."""
+    if isinstance(error, MqttConnectError):
+        return (LinkRefused if _code(error.rc) in _REFUSED else LinkLost)(f"{address}: {error}")
+    # What connecting raised is the context, not the cause, of the error that aiomqtt makes of it.
+    for cause in (error, error.__context__):
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return LinkRefused(f"{address}: the broker's certificate is not trusted: {cause.verify_message}")
+    return LinkLost(f"{address}: {error}")
+
+
+def _tls_context(address: str, settings: MqttSettings) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=settings.ca_file)
+        if settings.cert_file:
+            context.load_cert_chain(settings.cert_file, settings.key_file)
+    except OSError as error:
+        raise LinkRefused(f"{address}: certificate file: {error}") from error
+    return context
 
 
 def _session(version: aiomqtt.ProtocolVersion) -> dict[str, Any]:

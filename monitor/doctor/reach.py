@@ -15,18 +15,16 @@ import socket
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from serial.tools import list_ports
 
 from drivers.errors import ConfigError, InfusionMonitorError
-from drivers.transports.factory import transport_kind
+from drivers.transports.factory import mqtt_address, transport_kind
 from monitor.config import SIMULATED, InfluxdbConfig
 from monitor.doctor.findings import Finding, Subject, fault, note, ok
 
 _PATIENCE = 3.0
 """Seconds for a connection, or for a server's first answer."""
-_BROKER_PORTS = {"mqtt": 1883, "mqtts": 8883}
 
 
 def serial_ports(subject: Subject) -> Iterator[Finding]:
@@ -68,12 +66,11 @@ def _port_problem(port: Path) -> tuple[str, str] | None:
 
 def broker(subject: Subject) -> Iterator[Finding]:
     """Whether each takes a connection; who may do what there is not tried."""
-    addresses = set()
-    for bed, device in subject.devices():
-        parts = urlsplit(device.address(bed.id))
-        if parts.scheme in _BROKER_PORTS:
-            addresses.add((parts.hostname or "", parts.port or _BROKER_PORTS[parts.scheme]))
-    for host, port in sorted(addresses):
+    urls = [device.address(bed.id) for bed, device in subject.devices() if device.url != SIMULATED]
+    urls = [url for url in urls if transport_kind(url) == "mqtt"]
+    if subject.config and subject.config.mqtt.publish_to:
+        urls.append(subject.config.mqtt.publish_to)
+    for host, port in sorted({mqtt_address(url)[:2] for url in urls}):
         try:
             socket.create_connection((host, port), _PATIENCE).close()
         except OSError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import textwrap
 from pathlib import Path
@@ -269,6 +270,38 @@ def test_what_the_broker_needs_and_is_not_there_is_a_fault(tmp_path: Path, key: 
     assert faults(tmp_path, text) == [f"14: mqtt.{key}: {problem}"]
     # Who only reads the journal does not need it.
     assert config_file.load(write(tmp_path, text), here=False).data_dir == "infusion-data"
+
+
+@pytest.mark.parametrize("url", ["mqtt://broker", "mqtts://broker:8884/", "mqtts://broker.example/clinic/floor-2"])
+def test_the_clinics_systems_are_told_at_a_broker(tmp_path: Path, url: str) -> None:
+    assert config_file.load(write(tmp_path, GOOD)).mqtt.publish_to is None
+    assert config_file.load(write(tmp_path, GOOD + f"mqtt: {{publish_to: {url}}}\n")).mqtt.publish_to == url
+
+
+@pytest.mark.parametrize(
+    ("url", "problem"),
+    [
+        ("", "no address of a broker"),
+        ("broker/clinic", "no address of a broker"),
+        ("http://broker/clinic", "no address of a broker"),
+        ("mqtt:///clinic", "is incomplete; expected mqtt://HOST"),
+        ("mqtt://broker:many/clinic", "Port could not be cast"),
+        ("mqtt://[::1/clinic", "Invalid IPv6 URL"),
+        (" mqtt://broker/clinic", "blank at an end"),
+        ("mqtt://broker/clinic/#", "wildcard"),
+        ("mqtt://broker/clinic/%23", "wildcard"),
+        ("mqtt://broker/+/clinic", "wildcard"),
+        ("mqtt://broker/$SYS/clinic", "topics cannot begin like that"),
+        ("mqtt://broker/clinic?retain=no", "topics cannot begin like that"),
+        ("mqtt://broker/clinic%00", "topics cannot begin like that"),
+        ("mqtt://station:s3cret@broker/clinic", "has an @"),
+    ],
+)
+def test_where_no_topic_can_be_published_is_a_fault(tmp_path: Path, url: str, problem: str) -> None:
+    (fault,) = faults(tmp_path, GOOD + f"mqtt:\n  publish_to: {json.dumps(url)}\n")
+    assert fault.startswith("13: mqtt.publish_to: ")
+    assert problem in fault
+    assert "s3cret" not in fault
 
 
 def test_a_password_in_the_file_itself_is_refused(tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ from monitor.storage.backlog import SinkRow
 from monitor.storage.database import Database
 from monitor.storage.history import History
 from monitor.storage.lock import StationLock
+from monitor.storage.migration import SCHEMA_VERSION
 from monitor.storage.rows import Batch, dead_letter_rows, link_row, sink_row
 from tests.influxd import Influxd
 from tests.monitor.program import ROOT, Start, call, wait_for
@@ -102,12 +103,13 @@ def test_beside_a_running_station_nothing_is_a_fault(tmp_path: Path, start_stati
     assert done.stderr == ""
     texts = [finding.text for finding in found]
     assert f"runs on {data} (process {station.process.pid})" in texts
-    assert any(text.startswith("schema 2, ") and text.endswith("seconds old") for text in texts)
+    assert any(text.startswith(f"schema {SCHEMA_VERSION}, ") and text.endswith("seconds old") for text in texts)
     # Nothing was changed or made, and the station noticed nothing.
     assert sorted(path.name for path in data.iterdir()) == [
         "journal.db",
         "journal.db-shm",
         "journal.db-wal",
+        "station.json",
         "station.lock",
     ]
     code, said = station.stop()
@@ -506,6 +508,8 @@ def test_broker(site: Site) -> None:
         assert only(site.found(reach.broker)) == ok("broker", f"127.0.0.1:{port} takes connections")
     finding = only(site.found(reach.broker))
     assert (finding.level, finding.text) == (Level.FAULT, f"127.0.0.1:{port}: Connection refused")
+    site.configure(f"mqtt: {{publish_to: 'mqtt://127.0.0.1:{port}/clinic'}}")
+    assert only(site.found(reach.broker)) == finding
 
 
 def test_influxdb(tmp_path: Path, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
