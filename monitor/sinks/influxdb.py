@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING
 from drivers.clock import Clock, SystemClock
 from drivers.errors import SinkRefused
 from monitor.config import InfluxdbConfig
-from monitor.sinks.line_protocol import alert_lines, escaped, vitals_lines, waveform_lines
+from monitor.sinks.line_protocol import alert_lines, escaped, session_lines, vitals_lines, waveform_lines
 from monitor.sinks.sink import Sent
 from monitor.storage.backlog import Portion
 
@@ -65,7 +65,12 @@ class InfluxdbSink:
         """Send all of the portion."""
         vitals = vitals_lines(self._site, portion.readings)
         sent = await self.send_lines(
-            chain(alert_lines(self._site, portion.alerts), vitals.lines, waveform_lines(self._site, portion.waveforms))
+            chain(
+                alert_lines(self._site, portion.alerts),
+                session_lines(self._site, portion.entries),
+                vitals.lines,
+                waveform_lines(self._site, portion.waveforms),
+            )
         )
         return Sent(vitals.refused + sent.refused, sent.too_old)
 

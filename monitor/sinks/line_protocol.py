@@ -20,6 +20,8 @@ from math import isfinite
 from typing import NamedTuple
 
 from monitor.alerts.conditions import AlertEvent
+from monitor.sessions.entries import Entry, Kind
+from monitor.sessions.text import text_of
 from monitor.storage.backlog import ReadingTuple, RecordedWaveform
 
 _PLAIN = re.compile(r"[A-Za-z0-9_.:/-]+")
@@ -81,17 +83,33 @@ def vitals_lines(site: str, readings: Iterable[ReadingTuple]) -> Encoded:
 def alert_lines(site: str, alerts: Iterable[AlertEvent]) -> list[str]:
     """Points of `alerts`. What became of one condition twice at one moment is put a nanosecond apart."""
     lines = []
-    taken: set[tuple[str, int]] = set()
+    apart = _Apart()
     for alert in alerts:
         head = _head("alerts", bed=alert.bed, kind=alert.kind, priority=alert.priority, rule=alert.rule, site=site)
         fields = [f'state="{_text(alert.state)}"', f'text="{_text(alert.text)}"']
         fields += [f"{name}={number!r}" for name in ("value", "limit") if _has(number := getattr(alert, name))]
         fields += [f'{name}="{_text(text)}"' for name in ("vital", "device") if (text := getattr(alert, name))]
-        at = alert.at
-        while (head, at) in taken:
-            at += 1
-        taken.add((head, at))
-        lines.append(f"{head} {','.join(fields)} {at}")
+        lines.append(f"{head} {','.join(fields)} {apart.time(head, alert.at)}")
+    return lines
+
+
+def session_lines(site: str, entries: Iterable[Entry]) -> list[str]:
+    """Points of `sessions`: one an entry. What was entered twice for one moment of a bed is put a nanosecond apart."""
+    lines = []
+    apart = _Apart()
+    for entry in entries:
+        head = _head("sessions", bed=entry.bed, site=site)
+        texts = {
+            "session": entry.session,
+            "event": entry.content["step"] if entry.kind is Kind.STEP else entry.kind,
+            "text": text_of(entry),
+            "author": entry.author,
+        }
+        if entry.kind in {Kind.OPENED, Kind.CORRECTION} and "reference" in entry.content:
+            texts["reference"] = entry.content["reference"]
+        fields = [f'{name}="{_text(text)}"' for name, text in texts.items()]
+        fields += [f"number={entry.number}i", f"entered_at={entry.entered_at}i"]
+        lines.append(f"{head} {','.join(fields)} {apart.time(head, entry.at)}")
     return lines
 
 
@@ -109,6 +127,20 @@ def escaped(text: str) -> str:
     if _PLAIN.fullmatch(text):
         return text
     return _SPECIAL.sub(r"\\\1", _IMPOSSIBLE.sub("_", text))
+
+
+class _Apart:
+    """Keeps the times of points with the same head a nanosecond apart."""
+
+    def __init__(self) -> None:
+        self._taken: set[tuple[str, int]] = set()
+
+    def time(self, head: str, at: int) -> int:
+        """The first free time from `at` on."""
+        while (head, at) in self._taken:
+            at += 1
+        self._taken.add((head, at))
+        return at
 
 
 class _Names(dict[str, str]):

@@ -12,11 +12,13 @@ from typing import NamedTuple
 from drivers.errors import JournalUnusable
 from drivers.events import Waveform
 from monitor.alerts.conditions import AlertEvent
+from monitor.sessions.entries import Entry
 from monitor.storage.connection import JOURNAL_FILE, alert_of, connect
+from monitor.storage.session_entries import entry_of
 from monitor.storage.waveforms import unpack
 
 ROWS = 5_000
-"""Readings, and alerts, that a portion has as a rule; more only where one commit alone has more."""
+"""Readings that a portion has as a rule, and alerts, and session entries; more only where one commit alone has more."""
 RUNS = 500
 """Rows of waveforms likewise: a row that is sealed holds a minute of samples."""
 
@@ -29,6 +31,14 @@ _READINGS = """
 _ALERTS = """
     SELECT bed, rule, kind, priority, state, at, text, vital, device, value, threshold
     FROM alerts WHERE commit_no > ? AND commit_no <= ? ORDER BY id"""
+# People enter several things for the same minute, and a sink tells points of a bed by their times: each is a nanosecond
+# after the one before, whatever portion it comes in.
+_ENTRIES = """
+    SELECT session, number, kind, at + (
+        SELECT count(*) FROM session_entries AS earlier
+        WHERE earlier.bed = entry.bed AND earlier.at = entry.at AND earlier.id < entry.id
+    ), entered_at, author, bed, content, request
+    FROM session_entries AS entry WHERE commit_no > ? AND commit_no <= ? ORDER BY id"""
 _WAVEFORMS = """
     SELECT id, bed, device, name, rate, packed FROM waveforms
     WHERE commit_no > ? AND commit_no <= ? ORDER BY commit_no, id"""
@@ -58,11 +68,13 @@ class Portion(NamedTuple):
     readings: list[ReadingTuple]
     alerts: list[AlertEvent]
     waveforms: list[RecordedWaveform]
+    entries: list[Entry]
+    """Of sessions; the `at` of those that have the same bed and time are a nanosecond apart."""
 
     @property
     def empty(self) -> bool:
         """Whether there is nothing to send."""
-        return not (self.readings or self.alerts or self.waveforms)
+        return not (self.readings or self.alerts or self.waveforms or self.entries)
 
 
 class DeadLetter(NamedTuple):
@@ -123,10 +135,13 @@ class Backlog:
     def _next(self, through: int) -> Portion:
         newest: int = self._connection.execute("SELECT commit_no FROM last_commit").fetchone()[0]
         last = newest
-        for table, bound in (("readings", ROWS), ("alerts", ROWS), ("waveforms", RUNS))[: 3 if self._waveforms else 2]:
+        bounds = {"readings": ROWS, "alerts": ROWS, "session_entries": ROWS}
+        if self._waveforms:
+            bounds["waveforms"] = RUNS
+        for table, bound in bounds.items():
             # The commit with the row that would be one too many is left for the next portion, unless it is the first.
             beyond = self._connection.execute(
-                f"SELECT commit_no FROM {table} WHERE commit_no > ? ORDER BY commit_no LIMIT 1 OFFSET ?",  # noqa: S608 - three words
+                f"SELECT commit_no FROM {table} WHERE commit_no > ? ORDER BY commit_no LIMIT 1 OFFSET ?",  # noqa: S608 - one of four words
                 (through, bound),
             ).fetchone()
             if beyond is not None:
@@ -139,7 +154,8 @@ class Backlog:
         readings = self._connection.execute(_READINGS, span).fetchall()
         alerts = [alert_of(row) for row in self._connection.execute(_ALERTS, span)]
         runs = self._runs(span) if self._waveforms else []
-        return Portion(last, newest, readings, alerts, runs)
+        entries = [entry_of(row) for row in self._connection.execute(_ENTRIES, span)]
+        return Portion(last, newest, readings, alerts, runs, entries)
 
     def _runs(self, span: tuple[int, int]) -> list[RecordedWaveform]:
         runs = []

@@ -13,7 +13,7 @@ import json
 import sqlite3
 from collections.abc import Sequence
 
-CHAINED = ("series", "alerts", "audit", "seals", "removals")
+CHAINED = ("series", "alerts", "audit", "seals", "removals", "session_entries")
 """The tables whose rows are chained; each has an `id`."""
 BEGINNING = bytes(32)
 

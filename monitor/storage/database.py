@@ -160,7 +160,8 @@ class Database:
         if row.file not in (None, self._file):
             return 0
         cursor = self._connection.execute(row.put, (*row.values, commit_no) if row.numbered else row.values)
-        if row.chained and cursor.lastrowid is not None:
+        # What was there already leaves the `lastrowid` of another row.
+        if row.chained and cursor.rowcount and cursor.lastrowid is not None:
             chain.append(self._connection, row.chained, cursor.lastrowid)
         return cursor.rowcount
 

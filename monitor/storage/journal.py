@@ -23,6 +23,7 @@ from drivers.clock import NS
 from drivers.errors import JournalDamaged, JournalUnusable
 from drivers.events import Event, LinkState, Reading, Waveform
 from monitor.alerts.conditions import AlertEvent
+from monitor.sessions.entries import Entry
 from monitor.storage import rows
 from monitor.storage.backlog import SinkRow
 from monitor.storage.check import CheckBeside, is_damage
@@ -73,7 +74,8 @@ class _Work(NamedTuple):
 
     @property
     def acknowledgements(self) -> list[Callable[[], None]]:
-        return [batch.on_commit for batch in self.batches if batch.on_commit is not None]
+        asked: list[Batch | Row] = [*self.batches, *self.rows]
+        return [one.on_commit for one in asked if one.on_commit is not None]
 
 
 _NOTHING = _Work([], [])
@@ -85,7 +87,8 @@ class Journal:
     `keep_days` is for how long readings and waveforms are kept, for ever without it; those that one of `sinks` has not
     taken yet are never removed. Rows are committed at most `commit_every` seconds after the first of them was recorded,
     sooner when 10 acknowledgements wait. While the disk refuses, up to `max_waiting` rows are kept in memory and tried
-    again every second; beyond that the oldest readings are dropped and counted, device events and alerts never.
+    again every second; beyond that the oldest readings are dropped and counted, all else never. `command` is for one
+    that writes a few rows and ends: a station that starts meanwhile waits for it.
     """
 
     def __init__(
@@ -97,9 +100,13 @@ class Journal:
         seal_every: float = _SEAL_SECONDS,
         keep_days: int | None = None,
         sinks: Sequence[str] = (),
+        command: bool = False,
     ) -> None:
         self.path = data_dir / JOURNAL_FILE
-        self._lock = StationLock(data_dir)
+        self.begins_with: Callable[[], Iterable[Entry]] = tuple
+        """What a new file that takes the place of a damaged one begins with: the sessions that are open. Called on the
+        writer's thread."""
+        self._lock = StationLock(data_dir, command=command)
         self._commit_every = commit_every
         self._max_waiting = max_waiting
         self._seal_every = seal_every
@@ -109,6 +116,8 @@ class Journal:
         # Of the writer's thread alone.
         self._database: Database | None = None
         self._check: CheckBeside | None = None
+        self._begins = False
+        """Whether the present file is such a new one, and does not have that yet."""
         self._damage: Exception | None = None
         """Why the file has to be set aside before the next one is opened. The check sets it too."""
         self._sealing_fails = ""
@@ -200,6 +209,15 @@ class Journal:
         if events:
             self._append(_Work([], [rows.alert_row(event) for event in events]))
 
+    def record_entries(self, entries: Sequence[Entry], on_commit: Callable[[], None] | None = None) -> None:
+        """Keep one or more entries of sessions, all in one commit; `on_commit` runs on the loop once they are on disk.
+
+        One whose `request` is there already is not stored again. Raises ValueError or TypeError, and keeps none, where
+        the journal could not hold one of them.
+        """
+        *others, last = [rows.entry_row(entry) for entry in entries]
+        self._append(_Work([], [*others, last._replace(on_commit=on_commit)]))
+
     def record_audit(self, actor: str, action: str, detail: str) -> None:
         """Keep who (`station`, or a person's login) did what to the record."""
         self._append(_Work([], [rows.audit_row(time.time_ns(), actor, action, detail)]))
@@ -268,7 +286,7 @@ class Journal:
                     self._check = CheckBeside(self.path, self._found_damaged)
                 if 0 < (schema := database.prepared.migrated_from) < SCHEMA_VERSION:
                     self._audit_first("journal migrated", f"schema {schema} to {SCHEMA_VERSION}")
-                return database
+                return self._begun(database)
         try:
             aside = set_aside(self.path, time.time_ns()).name
         except OSError as error:
@@ -277,7 +295,18 @@ class Journal:
         _log.critical("%s: the damaged journal is kept as %s, recording goes on in a new one", damage, aside)
         self._audit_first("damaged journal set aside", f"{aside}: {damage}")
         self._damaged = damaged_files(self.path.parent)
-        return Database(self.path)
+        self._begins = True
+        return self._begun(Database(self.path))
+
+    def _begun(self, database: Database) -> Database:
+        if self._begins:
+            try:
+                database.write([], [rows.entry_row(entry) for entry in self.begins_with()])
+            except BaseException:
+                database.close()
+                raise
+            self._begins = False
+        return database
 
     def _found_damaged(self, damage: Exception) -> None:
         with self._changed:

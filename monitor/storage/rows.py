@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from drivers.events import DeviceAlarm, DeviceStatus, Event, LinkState, Reading, Waveform
 from monitor.alerts.conditions import AlertEvent
+from monitor.sessions.entries import Entry
 from monitor.storage.backlog import SinkRow
+from monitor.storage.blocks import FURTHEST
 
 _INSERT_DEVICE_EVENT = """
     INSERT INTO device_events (bed, device, kind, code, state, text, at, commit_no)
@@ -15,6 +18,10 @@ _INSERT_DEVICE_EVENT = """
 _INSERT_ALERT = """
     INSERT INTO alerts (bed, rule, kind, priority, state, at, text, vital, device, value, threshold, commit_no)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+# Another entry with a number that is taken is refused, and not passed over as the same request is.
+_INSERT_ENTRY = """
+    INSERT INTO session_entries (session, number, kind, at, entered_at, author, bed, content, request, commit_no)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (request) DO NOTHING"""
 _INSERT_AUDIT = "INSERT INTO audit (at, actor, action, detail, commit_no) VALUES (?, ?, ?, ?, ?)"
 _PUT_SINK = """
     INSERT INTO sinks (name, through, state, detail, at, too_old) VALUES (?, ?, ?, ?, ?, ?)
@@ -50,6 +57,8 @@ class Row(NamedTuple):
     """Whether the commit's number is to follow the values."""
     file: int | None = None
     """The inode of the journal that it was read from, where it says something about that: no other one takes it."""
+    on_commit: Callable[[], None] | None = None
+    """Whom to tell once it is on disk."""
 
 
 def device_rows(bed: str, device: str, events: Iterable[Event]) -> list[Row]:
@@ -73,6 +82,25 @@ def alert_row(event: AlertEvent) -> Row:
     """The row for what became of an alert condition."""
     words = (event.kind.value, event.priority.value, event.state.value)
     return Row(_INSERT_ALERT, (event.bed, event.rule, *words, *event[5:]), "alerts")
+
+
+def entry_row(entry: Entry) -> Row:
+    """The row for an entry of a session.
+
+    Raises ValueError or TypeError where the journal could not hold it, so that who enters it is told.
+    """
+    if not all(-FURTHEST <= at < FURTHEST for at in (entry.at, entry.entered_at)):
+        raise ValueError("its time is too far away")
+    content = json.dumps(
+        dict(entry.content), ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False
+    )
+    texts = (entry.session, entry.kind.value, entry.author, entry.bed, content, entry.request)
+    for text in texts:
+        # Half of a surrogate pair is no UTF-8.
+        text.encode()
+    session, kind, author, bed, content, request = texts
+    values = (session, entry.number, kind, entry.at, entry.entered_at, author, bed, content, request)
+    return Row(_INSERT_ENTRY, values, "session_entries")
 
 
 def audit_row(at: int, actor: str, action: str, detail: str) -> Row:

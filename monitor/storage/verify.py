@@ -44,6 +44,7 @@ _NAMED_BY = {
     "audit": ("actor", "action", "at"),
     "seals": ("sealed_at",),
     "removals": ("removed_at",),
+    "session_entries": ("session", "number", "kind", "author", "at"),
 }
 """What of a row tells a person which one it is, where that is not all of it."""
 

@@ -18,9 +18,11 @@ from drivers.clock import NS
 from drivers.errors import JournalUnusable
 from drivers.events import Cause, Reading, Validity, measured, missing
 from monitor.alerts.conditions import AlertEvent, AlertState, Kind, Priority
+from monitor.sessions.entries import Entry
+from monitor.sessions.entries import Kind as SessionKind
 from monitor.storage import blocks, chain
 from monitor.storage.database import Database
-from monitor.storage.rows import Batch, alert_row, audit_row
+from monitor.storage.rows import Batch, alert_row, audit_row, entry_row
 from monitor.storage.verify import BEGINNING, Head, Verified, verify
 from tests.monitor.program import Start, call, wait_for
 
@@ -36,6 +38,12 @@ def alert(second: int, state: AlertState) -> AlertEvent:
     return AlertEvent(
         "chair-1", "spo2_low", Kind.PHYSIOLOGICAL, Priority.HIGH, state, at, "SpO2 85 %", "spo2", "ox", 85.0, 90.0
     )
+
+
+def note(second: int) -> Entry:
+    at = START + second * NS
+    number = second // 100 + 1
+    return Entry("s1", number, SessionKind.NOTE, at, at + NS, "Kim", "chair-1", {"text": "cold"}, f"request {second}")
 
 
 def second_of(bed: str, second: int) -> Batch:
@@ -59,6 +67,8 @@ def fill(path: Path) -> None:
             rows.append(alert_row(alert(second, AlertState.ON if second % 100 == 10 else AlertState.OFF)))
         if second % 500 == 5:
             rows.append(audit_row(START + second * NS, "station", "journal migrated", "schema 1 to 2"))
+        if second % 100 == 30:
+            rows.append(entry_row(note(second)))
         batches = [second_of("chair-1", second), second_of("chair-2", second)]
         if second == LATE:
             # A message that comes long after it was sent: into a block that was made before.
@@ -151,6 +161,25 @@ def test_an_alert_taken_out_together_with_its_link_leaves_a_gap(journal: Path) -
         (link,) = connection.execute("DELETE FROM chain WHERE (source, row_id) = ('alerts', 5) RETURNING id").fetchone()
         connection.execute("DELETE FROM alerts WHERE id = 5")
     assert faults(verify(journal))["chain"].startswith(f"row {link} is missing of the chain")
+
+
+def test_the_changed_entry_of_a_session_is_named(journal: Path) -> None:
+    change(journal, 'UPDATE session_entries SET content = \'{"text":"warm"}\' WHERE id = 3')
+    assert faults(verify(journal)) == {
+        "chain": "session_entries row 3 (s1, 3, note, Kim, 2026-01-01T00:03:50.000000Z) "
+        "was changed after it was written"
+    }
+
+
+def test_the_entry_of_a_session_that_was_slipped_in_is_named(journal: Path) -> None:
+    change(
+        journal,
+        "INSERT INTO session_entries SELECT 900, commit_no, session, 90, kind, at, entered_at, 'Sam', bed, content, 'r'"
+        " FROM session_entries WHERE id = 3",
+    )
+    assert faults(verify(journal)) == {
+        "beside": "session_entries row 900 (s1, 90, note, Sam, 2026-01-01T00:03:50.000000Z) was added beside the chain"
+    }
 
 
 def test_the_first_of_several_is_named(journal: Path) -> None:

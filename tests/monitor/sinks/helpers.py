@@ -79,7 +79,7 @@ class Store:
         last = min(through + self.at_once, newest)
         readings = List(reading for commit in self.commits[through:last] for reading in commit)
         self.portions.append(weakref.ref(readings))
-        return Portion(last, newest, readings, [], [])
+        return Portion(last, newest, readings, [], [], [])
 
     def dead_letters(self, sink: str, limit: int = 1_000) -> list[DeadLetter]:
         return [letter for letter in self.letters if letter.id not in self.resent][:limit]

@@ -14,6 +14,7 @@ import pytest
 from drivers.clock import NS, SystemClock
 from drivers.events import measured
 from monitor.config import InfluxdbConfig
+from monitor.sessions.entries import Entry, Kind
 from monitor.sinks.forwarder import FORWARDING, RESEND_FILE, WAITING, Forwarder
 from monitor.sinks.forwarder_thread import ForwarderThread
 from monitor.sinks.influxdb import InfluxdbSink
@@ -156,6 +157,47 @@ async def test_a_damaged_journal_that_was_set_aside_is_not_the_end(journal, fake
 def server(tmp_path) -> Iterator[Influxd]:
     with Influxd(tmp_path / "influxd") as server:
         yield server
+
+
+async def test_real_entries_of_sessions_are_there_once_whatever_is_sent_again(
+    journal, server, monkeypatch, tmp_path
+) -> None:
+    opened = {"reference": "P-17", "planned_minutes": 40, "profile": "default"}
+    content = [(Kind.OPENED, opened), (Kind.STEP, {"step": "start"})]
+    # All of it for one minute, as people enter things; each in a commit of its own.
+    content += [(Kind.NOTE, {"text": f'note {number} "°C"'}) for number in range(3, 8)]
+    for number, (kind, one) in enumerate(content, start=1):
+        on_disk = asyncio.Event()
+        entry = Entry("s1", number, kind, AT, AT + number * NS, "Kim", "chair1", one, f"r{number}")
+        journal.record_entries([entry], on_disk.set)
+        await on_disk.wait()
+
+    def told() -> dict[int, dict[str, object]]:
+        points: dict[int, dict[str, object]] = {}
+        for row in server.query(f'from(bucket: "{server.bucket}") |> range(start: 0, stop: 2100-01-01T00:00:00Z)'):
+            assert (row["_measurement"], row["bed"], row["site"]) == ("sessions", "chair1", "clinic")
+            points.setdefault(row["_time"], {})[row["_field"]] = row["_value"]
+        return points
+
+    expected = {
+        AT + number - 1: {"session": "s1", "author": "Kim", "number": number, "entered_at": AT + number * NS}
+        for number in range(1, 8)
+    }
+    expected[AT] |= {"event": "opened", "reference": "P-17", "text": "session opened, 40 min of infusion planned"}
+    expected[AT + 1] |= {"event": "start", "text": "infusion started"}
+    for number in range(3, 8):
+        expected[AT + number - 1] |= {"event": "note", "text": f'note {number} "°C"'}
+    async with thread_of(server, journal, monkeypatch):
+        await until(lambda: settled(journal))
+        assert await asyncio.to_thread(told) == expected
+    # Sent again from commits in the middle on: as after a crash before the cursor was on disk.
+    with contextlib.closing(Backlog(tmp_path)) as backlog:
+        for through in (0, 3, 5):
+            journal.record_sink(backlog.sink("influxdb")._replace(through=through), backlog.file)
+            await until(lambda: not journal.health.waiting_rows)
+            async with thread_of(server, journal, monkeypatch):
+                await until(lambda: settled(journal))
+            assert await asyncio.to_thread(told) == expected
 
 
 async def test_real_a_server_killed_again_and_again_has_everything_once(journal, server, monkeypatch) -> None:

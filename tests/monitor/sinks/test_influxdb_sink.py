@@ -18,6 +18,8 @@ from drivers.errors import SinkBusy, SinkRefused
 from drivers.events import Waveform
 from monitor.alerts.conditions import AlertEvent, AlertState, Kind, Priority
 from monitor.config import InfluxdbConfig
+from monitor.sessions.entries import Entry
+from monitor.sessions.entries import Kind as SessionKind
 from monitor.sinks.influxdb import LINES, InfluxdbSink
 from monitor.sinks.influxdb_post import retry_after
 from monitor.storage.backlog import Portion, RecordedWaveform
@@ -65,11 +67,11 @@ async def test_lines_are_posted_packed_in_nanoseconds_5000_at_a_time(fake, sink)
 
 
 async def test_a_portion_is_sent_whole_and_nothing_makes_no_post(fake, sink) -> None:
-    assert await sink.send(Portion(1, 1, [], [], [])) == ([], 0)
+    assert await sink.send(Portion(1, 1, [], [], [], [])) == ([], 0)
     assert not fake.posts
     portion = some_portion()
     await sink.send(portion)
-    assert {series[0] for series, _ in fake.points} == {"vitals", "alerts", "waveforms"}
+    assert {series[0] for series, _ in fake.points} == {"vitals", "alerts", "sessions", "waveforms"}
     assert len(fake.posts) == 1
 
 
@@ -280,7 +282,7 @@ async def test_a_number_that_is_not_finite_is_refused_before_it_is_sent(fake, si
     readings = [
         ("chair1", "oximeter", vital, value, 0, "", AT) for vital, value in (("spo2", float("inf")), ("temp", 36.5))
     ]
-    [(line, reason)] = (await sink.send(Portion(1, 1, readings, [], []))).refused
+    [(line, reason)] = (await sink.send(Portion(1, 1, readings, [], [], []))).refused
     assert "spo2=inf" in line
     assert "inf" in reason
     assert list(fake.points.values()) == [{"temp": 36.5}]
@@ -388,8 +390,10 @@ def some_portion(seconds: int = 3) -> Portion:
         AlertEvent("chair2", "spo2_low", Kind.PHYSIOLOGICAL, Priority.HIGH, state, at + index, 'SpO₂ "86" < 90')
         for index, state in enumerate(AlertState)
     ]
+    content = {"reference": "P-17", "planned_minutes": 40, "profile": "default"}
+    entries = [Entry("s1", 1, SessionKind.OPENED, at, at + 5, "Kim", "chair2", content, "r1")]
     runs = [RecordedWaveform("chair2", "oximeter", Waveform("pleth", tuple(range(75)), 75.0, at, at))]
-    return Portion(1, 1, readings, alerts, runs)
+    return Portion(1, 1, readings, alerts, runs, entries)
 
 
 def count(server: Influxd, bucket: str) -> int:
@@ -401,8 +405,9 @@ async def test_real_a_portion_that_is_sent_twice_is_there_once(server, monkeypat
         portion = some_portion()
         assert await sink.send(portion) == ([], 0)
         once = count(server, server.bucket)
-        # Each valid reading one field, the invalid one two; an alert has a state and a text; a sample each.
-        assert once == 12 + 2 + 2 * 2 + 75
+        # Each valid reading one field, the invalid one two; an alert has a state and a text; an opened session seven;
+        # a sample each.
+        assert once == 12 + 2 + 2 * 2 + 7 + 75
         server.kill()
         with pytest.raises(SinkBusy):
             await sink.send(portion)

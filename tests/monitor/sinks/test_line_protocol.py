@@ -13,9 +13,13 @@ from hypothesis import strategies as st
 from influxdb_client import Point
 from line_protocol_parser import parse_line
 
+from drivers.clock import NS
 from drivers.events import Validity, Waveform
 from monitor.alerts.conditions import AlertEvent, AlertState, Kind, Priority
-from monitor.sinks.line_protocol import alert_lines, escaped, vitals_lines, waveform_lines
+from monitor.sessions.entries import Entry
+from monitor.sessions.entries import Kind as SessionKind
+from monitor.sessions.text import text_of
+from monitor.sinks.line_protocol import alert_lines, escaped, session_lines, vitals_lines, waveform_lines
 from monitor.storage.backlog import RecordedWaveform
 from tests.influxd import Influxd
 
@@ -233,6 +237,39 @@ def test_a_parser_of_others_reads_the_same_alert(text, vital, value, at) -> None
         "text": text
     }
     assert point["time"] == at
+
+
+def entered(kind=SessionKind.NOTE, *, number=7, at=AT, bed="chair1", author="Kim Möller", **content) -> Entry:
+    return Entry("s1", number, kind, at, at + 90 * NS, author, bed, content or {"text": "cold"}, f"r{number}")
+
+
+def test_an_entry_of_a_session_is_a_point_of_its_bed() -> None:
+    opened = entered(SessionKind.OPENED, number=1, reference="P-17", planned_minutes=40, profile="default")
+    started = entered(SessionKind.STEP, number=2, step="start", confirmed=["consent"], reason="verbal")
+    named = entered(SessionKind.CORRECTION, number=3, corrects=1, reason="typing", reference="P-18")
+    void = entered(SessionKind.CORRECTION, number=4, corrects=2, reason="twice", void=True)
+    written = [opened, started, entered(number=5, bed=""), named, void]
+    points = [parse_line(line) for line in session_lines("clinic", written)]
+    for point, entry in zip(points, written, strict=True):
+        assert point["measurement"] == "sessions"
+        assert point["tags"] == {"site": "clinic"} | ({"bed": "chair1"} if entry.bed else {})
+        fields = point["fields"]
+        assert fields["text"] == text_of(entry) != ""
+        assert (fields["session"], fields["author"]) == ("s1", "Kim Möller")
+        assert (fields["number"], fields["entered_at"]) == (entry.number, AT + 90 * NS)
+        assert {type(fields["number"]), type(fields["entered_at"])} == {int}
+    assert [point["fields"]["event"] for point in points] == ["opened", "start", "note", "correction", "correction"]
+    assert [point["fields"].get("reference") for point in points] == ["P-17", None, None, "P-18", None]
+    # A place without a bed is a series of its own.
+    assert [point["time"] - AT for point in points] == [0, 1, 0, 2, 3]
+
+
+@given(TEXT.filter(bool), TEXT, TIMES)
+@example('"', "\\", 0)
+def test_a_parser_of_others_reads_the_same_entry(text, author, at) -> None:
+    [line] = session_lines("clinic", [entered(text=text, author=author, at=at)])
+    point = parse_line(line)
+    assert (point["fields"]["text"], point["fields"]["author"], point["time"]) == (text, author, at)
 
 
 @given(NAMES, NAMES, NAMES)

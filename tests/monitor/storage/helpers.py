@@ -10,6 +10,7 @@ import struct
 from pathlib import Path
 
 from drivers.events import Validity, measured
+from monitor.sessions.entries import Entry, Kind
 from monitor.storage.database import Database
 from monitor.storage.history import History
 from monitor.storage.journal import Journal
@@ -21,11 +22,18 @@ NEVER = 1e6
 """Seconds that no test lives to see."""
 START = 1_767_225_600_000_000_000
 """Some beginning of a block and of every wider step that the tests use, UTC nanoseconds."""
-CHAINED = ("series", "alerts", "audit", "seals", "removals")
+CHAINED = ("series", "alerts", "audit", "seals", "removals", "session_entries")
 
 
 def spo2(*times):
     return [measured("spo2", 90.0 + at % 10, at, at) for at in times]
+
+
+def entry(number, kind=Kind.NOTE, *, session="s1", at=START, bed="a", request="", **content):
+    """An entry of a session; a note unless it is said otherwise."""
+    content = content or {"text": "patient is cold"}
+    request = request or f"{session}-{number}"
+    return Entry(session, number, kind, at, START + number, "Kim Möller", bed, content, request)
 
 
 @contextlib.contextmanager

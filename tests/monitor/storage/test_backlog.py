@@ -15,13 +15,14 @@ from monitor.alerts.conditions import AlertEvent, AlertState, Kind, Priority
 from monitor.storage import backlog as backlog_module
 from monitor.storage.backlog import Backlog, DeadLetter, RecordedWaveform, SinkRow
 from monitor.storage.journal import Journal
-from monitor.storage.rows import alert_row, dead_letter_rows, resent_rows, sink_row
+from monitor.storage.rows import alert_row, dead_letter_rows, entry_row, resent_rows, sink_row
 from tests.monitor.storage.helpers import (
     START,
     ask,
     change,
     commit,
     database,
+    entry,
     inode,
     record,
     seal_all,
@@ -59,9 +60,11 @@ def portions(writer, through):
         through = portion.through
 
 
-# Of each commit: how many readings, alerts and runs, and whether seals are due after it.
+# Of each commit: how many readings, alerts, runs and entries of sessions, and whether seals are due after it.
 COMMITS = st.lists(
-    st.tuples(st.integers(0, 14), st.integers(0, 3), st.integers(0, 3), st.booleans()), min_size=1, max_size=15
+    st.tuples(st.integers(0, 14), st.integers(0, 3), st.integers(0, 3), st.integers(0, 12), st.booleans()),
+    min_size=1,
+    max_size=15,
 )
 
 
@@ -77,13 +80,15 @@ def test_portions_are_whole_commits_and_together_everything_once(commits, cursor
         patched.setattr(backlog_module, "RUNS", 4)
         expected = {}
         second = 0
-        for number, (readings, alerts, runs, due) in enumerate(commits, start=1):
-            made = ([], [], [])
-            for kind, count in enumerate((readings, alerts, runs)):
+        for number, (*counts, due) in enumerate(commits, start=1):
+            made = ([], [], [], [])
+            for kind, count in enumerate(counts):
                 for _ in range(count):
                     second += 1
-                    made[kind].append((measured("spo2", 97.0, second, second), alert(second), run(second))[kind])
-            commit(writer, made[0], runs=made[2], rows=[alert_row(event) for event in made[1]])
+                    some = measured("spo2", 97.0, second, second), alert(second), run(second), entry(second, at=second)
+                    made[kind].append(some[kind])
+            rows = [*(alert_row(event) for event in made[1]), *(entry_row(it) for it in made[3])]
+            commit(writer, made[0], runs=made[2], rows=rows)
             expected[number] = made
             if due and not waveforms:
                 seal_all(writer)
@@ -96,13 +101,13 @@ def test_portions_are_whole_commits_and_together_everything_once(commits, cursor
                 assert [it.waveform for it in portion.waveforms] == (
                     [it for made in within for it in made[2]] if waveforms else []
                 )
+                assert portion.entries == [it for made in within for it in made[3]]
                 assert portion.newest == len(commits)
-                for rows, bound in ((portion.readings, 10), (portion.alerts, 10), (portion.waveforms, 4)):
-                    kind = [portion.readings, portion.alerts, portion.waveforms].index(rows)
+                for kind, (rows, bound) in enumerate(zip(portion[2:], (10, 10, 4, 10), strict=True)):
                     assert len(rows) <= bound or [bool(made[kind]) for made in within].count(True) == 1
                 cursor = portion.through
             left = [expected[number] for number in range(cursor + 1, len(commits) + 1)]
-            assert not any(made[0] or made[1] or (made[2] and waveforms) for made in left)
+            assert not any(made[0] or made[1] or (made[2] and waveforms) or made[3] for made in left)
 
 
 def test_what_is_in_a_portion(tmp_path):
@@ -126,12 +131,30 @@ def test_what_is_in_a_portion(tmp_path):
             assert sink.next(0).waveforms == [RecordedWaveform("a", "oximeter", run(0))]
             assert sink.next(1).waveforms == [RecordedWaveform("a", "oximeter", run(0))]
             assert sink.next(2).empty
-            assert sink.next(2) == (2, 2, [], [], [])
+            assert sink.next(2) == (2, 2, [], [], [], [])
+
+
+def test_entries_of_one_bed_and_time_are_the_same_nanosecond_apart_in_every_portion(tmp_path):
+    made = [
+        *(entry(number, at=START) for number in (1, 2)),
+        entry(3, at=START, bed="b"),
+        entry(4, at=START + NS),
+        entry(1, at=START, session="s2"),
+    ]
+    with database(tmp_path) as writer:
+        for it in made:
+            commit(writer, rows=[entry_row(it)])
+        expected = [0, 1, 0, NS, 2]
+        with backlog(tmp_path) as sink:
+            for cursor in range(len(made)):
+                entries = sink.next(cursor).entries
+                assert [it.at - START for it in entries] == expected[cursor:]
+                assert [it._replace(at=0) for it in entries] == [it._replace(at=0) for it in made[cursor:]]
 
 
 def test_nothing_was_ever_committed(tmp_path):
     with database(tmp_path), backlog(tmp_path) as sink:
-        assert sink.next(0) == (0, 0, [], [], [])
+        assert sink.next(0) == (0, 0, [], [], [], [])
         assert sink.next(0).empty
         assert sink.sink("influxdb") == SinkRow("influxdb", 0, "forwarding", "", 0, 0)
         assert sink.dead_letters("influxdb") == []

@@ -11,13 +11,15 @@ from drivers.clock import NS
 from drivers.errors import JournalUnusable
 from drivers.events import measured
 from monitor.alerts.conditions import AlertEvent, AlertState, Kind, Priority
-from monitor.storage import migration
+from monitor.sessions.entries import Kind as SessionKind
+from monitor.storage import chain, migration
 from monitor.storage.backlog import Backlog
 from monitor.storage.blocks import BLOCK
 from monitor.storage.database import Database
 from monitor.storage.history import History
 from monitor.storage.journal import Journal
 from monitor.storage.migration import SCHEMA_VERSION, SCHEMAS
+from monitor.storage.session_entries import SessionEntries
 from monitor.storage.set_aside import damaged_files
 from tests.monitor.storage.helpers import (
     PROJECT,
@@ -26,6 +28,7 @@ from tests.monitor.storage.helpers import (
     assert_charts_hold_the_rows,
     assert_whole,
     chain_of,
+    entry,
     record,
 )
 
@@ -56,6 +59,14 @@ FIRST_DATA = {
     ],
 }
 
+# And what one of schema 2 could have left beside it.
+SECOND_DATA = {
+    "audit": [(1, START, "station", "damaged journal set aside", "journal-damaged-1.db: malformed", 12)],
+    "removals": [(1, START + 3, 0, 0)],
+    "sinks": [("influxdb", 0, "waiting", "no answer", START, 7)],
+    "dead_letters": [(1, "influxdb", START, "vitals spo2=nan 1", "no number", None)],
+}
+
 
 def journal_of(folder, version):
     """A journal as a program of that schema left it."""
@@ -71,6 +82,12 @@ def journal_of(folder, version):
                 for table, rows in FIRST_DATA.items():
                     places = ", ".join("?" * len(rows[0]))
                     connection.executemany(f"INSERT INTO {table} VALUES ({places})", rows)
+            if number == 2:
+                for table, rows in SECOND_DATA.items():
+                    places = ", ".join("?" * len(rows[0]))
+                    connection.executemany(f"INSERT INTO {table} VALUES ({places})", rows)
+                    if table in chain.CHAINED:
+                        chain.append(connection, table, 1)
 
 
 def rows_of(folder):
@@ -128,11 +145,39 @@ async def test_sink_gets_what_was_there_before(tmp_path, version):
         assert portion.newest == 13  # the commit that says that it was migrated
 
 
+@pytest.mark.parametrize("version", range(2, SCHEMA_VERSION))
+async def test_what_came_with_schema_2_is_kept(tmp_path, version, opened):
+    journal_of(tmp_path, version)
+    before = ask(tmp_path, "SELECT * FROM chain ORDER BY id")
+    assert len(before) == 8
+    await opened(tmp_path).close()
+    assert ask(tmp_path, "SELECT * FROM chain ORDER BY id")[:8] == before
+    for table, rows in SECOND_DATA.items():
+        assert ask(tmp_path, f"SELECT * FROM {table}")[: len(rows)] == rows
+    with contextlib.closing(Backlog(tmp_path)) as backlog:
+        assert backlog.sink("influxdb") == SECOND_DATA["sinks"][0]
+        assert [letter.line for letter in backlog.dead_letters("influxdb")] == ["vitals spo2=nan 1"]
+    assert_whole(tmp_path)
+
+
+@pytest.mark.parametrize("version", OLDER)
+async def test_journal_of_an_older_program_takes_sessions(tmp_path, version, opened):
+    journal_of(tmp_path, version)
+    journal = opened(tmp_path)
+    assert SessionEntries(tmp_path).maybe_open() == []
+    opening = entry(1, SessionKind.OPENED, reference="P-17", planned_minutes=40, profile="default")
+    journal.record_entries([opening])
+    await journal.close()
+    assert SessionEntries(tmp_path).maybe_open() == [[opening]]
+    assert ("session_entries", 1) in chain_of(tmp_path)
+    assert_whole(tmp_path)
+
+
 async def test_migrated_once(tmp_path):
     journal_of(tmp_path, OLDER[-1])
     for _ in range(3):
         await record(tmp_path)
-    assert ask(tmp_path, "SELECT count(*) FROM audit") == [(1,)]
+    assert ask(tmp_path, "SELECT count(*) FROM audit WHERE action = 'journal migrated'") == [(1,)]
     assert_whole(tmp_path)
 
 
