@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -28,12 +29,16 @@ from monitor.alerts.engine import BedState, Profile, on_link, on_reading, on_tic
 from monitor.buffer import Rings
 from monitor.config import BedConfig, DeviceConfig, StationConfig
 from monitor.live import BedView, DeviceView, LiveHub
+from monitor.notify.mqtt import Publisher
+from monitor.notify.session_topics import SessionTopics
 from monitor.self_watch import SelfWatch
+from monitor.sessions.desk import Desk
 from monitor.sinks.forwarder import RESEND_FILE, Forwarder
 from monitor.sinks.forwarder_thread import ForwarderThread
 from monitor.sinks.influxdb import InfluxdbSink
 from monitor.storage.backlog import Backlog
 from monitor.storage.journal import Journal
+from monitor.web import local_api
 from monitor.web.app import create_app
 from monitor.web.server import PageServer
 
@@ -136,8 +141,13 @@ class Station:
             for sink in sinks
         ]
         self._watch = SelfWatch()
-        self.page = PageServer(create_app(self.hub), config.web.host, config.web.port if port is None else port)
+        self.desk = Desk(config, self.journal, data_dir, clock)
+        self._token = secrets.token_urlsafe()
+        app = create_app(self.hub, self.desk, self._token)
+        self.page = PageServer(app, config.web.host, config.web.port if port is None else port)
+        self._data_dir = data_dir
         self._mqtt = config.mqtt.settings()
+        self._publisher = self._publish(config)
         self._beds = [Bed(bed, self._profile, self.rings, self.hub, self.journal, clock) for bed in config.beds]
         self.devices = [
             self._device(config, bed, device, listener, addresses or {})
@@ -171,6 +181,17 @@ class Station:
             label=f"{bed.id}/{device.id}",
         )
 
+    def _publish(self, config: StationConfig) -> Publisher | None:
+        """What tells the clinic's own systems of its sessions, where the configuration says where."""
+        if config.mqtt.publish_to is None:
+            return None
+        topics = SessionTopics(self.desk, [bed.id for bed in config.beds], self._clock)
+        # Bed and device ids have no full stop, so that this is none of theirs.
+        identifier = f"{config.mqtt.client_id}.{config.site}.sessions"
+        publisher = Publisher(config.mqtt.publish_to, self._mqtt, identifier, topics.present)
+        topics.tell(publisher.publish)
+        return publisher
+
     async def open(self) -> None:
         """Take the journal, then the page's address: so that a second copy hears of the first, not of its port.
 
@@ -178,10 +199,13 @@ class Station:
         """
         self.journal.open()
         try:
+            local_api.remove(self._data_dir)
+            await self.desk.load()
             self.page.bind()
         except BaseException:
             await self.journal.close()
             raise
+        local_api.write(self._data_dir, self.page.address, self._token)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve everything until `stop` is set, then commit and close. `open` comes first."""
@@ -191,7 +215,10 @@ class Station:
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(device.run(), name=f"device {device.name}") for device in self.devices]
                 tasks += [group.create_task(self._tick(), name="tick"), group.create_task(self._serve_page())]
+                if self._publisher is not None:
+                    tasks.append(group.create_task(self._publisher.run(), name="publisher"))
                 await stop.wait()
+                local_api.remove(self._data_dir)
                 self.hub.close()
                 await self.page.stop()
                 for device in self.devices:
@@ -217,6 +244,9 @@ class Station:
             await self._clock.sleep(TICK)
             for bed in self._beds:
                 bed.tick()
+            changes = self.desk.tick()
+            self.hub.alerts_changed(changes)
+            self.journal.record_alerts(changes)
             self._look_at_itself()
 
     def _look_at_itself(self) -> None:

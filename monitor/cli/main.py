@@ -16,6 +16,7 @@ from monitor.cli.drivers import list_drivers
 from monitor.cli.influxdb import influxdb_app
 from monitor.cli.records import alerts, readings
 from monitor.cli.run import run
+from monitor.cli.session import session_app
 from monitor.cli.simulate import simulate
 from monitor.cli.verify import verify
 
@@ -37,6 +38,7 @@ app.command()(alerts)
 app.command()(verify)
 app.command()(backup)
 app.command()(doctor)
+app.add_typer(session_app, name="session")
 app.add_typer(influxdb_app, name="influxdb")
 
 

@@ -7,28 +7,25 @@ as a head office does that reads the beds of many sites.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from drivers.clock import NS, SystemClock, iso
+from drivers.clock import iso
 from drivers.errors import ConfigError
 from drivers.vitals import VITALS
 from monitor import config_file
 from monitor.alerts.conditions import AlertEvent
-from monitor.storage.history import EARLIEST, LATEST, History, ReadingRow
+from monitor.cli.moments import moment
+from monitor.storage.history import History, ReadingRow
 
 if TYPE_CHECKING:
     from monitor.sinks.influxdb_history import InfluxdbHistory
 
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _Row = TypeVar("_Row")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Source(StrEnum):
@@ -72,7 +69,7 @@ def readings(
     """
     if vital is not None and vital not in VITALS:
         raise ConfigError([f"there is no vital {vital!r}; there are: {', '.join(VITALS)}"])
-    after = _moment(since)
+    after = None if since is None else moment(since, "--since")
     rows: Iterator[tuple[str | None, ReadingRow]]
     if from_ is Source.INFLUXDB:
         rows = _influxdb(data_dir, config).readings(site=site, bed=bed, vital=vital, since=after)
@@ -96,7 +93,7 @@ def alerts(
     site: Site = None,
 ) -> None:
     """Print the recorded alerts, each change of a condition one line, in the order of time."""
-    after = _moment(since)
+    after = None if since is None else moment(since, "--since")
     rows: Iterator[tuple[str | None, AlertEvent]]
     if from_ is Source.INFLUXDB:
         rows = _influxdb(data_dir, config).alerts(site=site, bed=bed, since=after)
@@ -142,34 +139,3 @@ def _print(site: str | None, row: Any, as_json: bool, at: int, text: str) -> Non
     if "validity" in fields:
         fields["validity"] = row.validity.name.lower()
     print(json.dumps(fields, ensure_ascii=False))
-
-
-def _moment(text: str | None) -> int | None:
-    """UTC nanoseconds of a time or of a duration ago, at the ends of what the journal can hold for one beyond them.
-
-    Raises `ConfigError`.
-    """
-    if text is None:
-        return None
-    if match := re.fullmatch(r"(\d+(?:\.\d+)?)([smhd])", text):
-        ago = min(float(match[1]) * _UNITS[match[2]] * NS, 2.0**65)
-        return _within(SystemClock.now_ns() - int(ago))
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise ConfigError([f"--since {text}: expected a time like 2026-11-25T09:00:00Z, or 30s, 10m, 2h, 1d"]) from None
-    return _within((_with_zone(moment) - _EPOCH) // timedelta(microseconds=1) * 1000)
-
-
-def _with_zone(moment: datetime) -> datetime:
-    if moment.tzinfo is not None:
-        return moment
-    try:
-        return moment.astimezone()
-    except (OverflowError, ValueError, OSError):
-        # At the ends of the calendar local time may fall off it; the hours of a zone do not matter there.
-        return moment.replace(tzinfo=UTC)
-
-
-def _within(at_ns: int) -> int:
-    return max(EARLIEST, min(LATEST, at_ns))

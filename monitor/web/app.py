@@ -1,8 +1,9 @@
 """The routes, and what guards them.
 
-This form of the page serves this machine only and knows no accounts. The guards: only loopback names are answered (so
-that another site's name which points here gets nothing), nothing is loaded from elsewhere, no script or style stands
-in the markup, and text from outside can only ever become text.
+This form of the page serves this machine only and knows no accounts; it changes nothing, but for commands of the
+station's own user (`local_api`). The guards: only loopback names are answered (so that another site's name which points
+here gets nothing), nothing is loaded from elsewhere, no script or style stands in the markup, and text from outside can
+only ever become text.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from monitor.live import LiveHub
+from monitor.sessions.desk import Desk
+from monitor.web import local_api
 from monitor.web.stream import LiveStream
 
 STATIC = Path(__file__).parent / "static"
@@ -37,8 +40,8 @@ HEADERS = {
 }
 
 
-def create_app(hub: LiveHub) -> Starlette:
-    """The web application that shows `hub`."""
+def create_app(hub: LiveHub, desk: Desk | None = None, token: str = "") -> Starlette:
+    """The web application that shows `hub`; with a desk it takes requests for that one from who has the token."""
 
     async def page(_request: Request) -> Response:
         return FileResponse(STATIC / "index.html")
@@ -59,6 +62,7 @@ def create_app(hub: LiveHub) -> Starlette:
             Route("/api/live", LiveStream(hub).__call__),
             Route("/api/snapshot", snapshot),
             Route("/healthz", health),
+            *([] if desk is None else [local_api.session_route(desk, token)]),
             Mount("/static", StaticFiles(directory=STATIC)),
         ],
         middleware=[

@@ -1,0 +1,179 @@
+"""How a command has a session changed: whoever holds the data folder's lock decides.
+
+While no station runs the command takes the lock and is the desk itself; beside a station it asks that one. So the
+journal has one writer at any time, and a request is decided once. Where the answer does not come, as when the station
+is killed, the same request is made again: its number stands in the journal beside what it did, so it is done once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import json
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from drivers.clock import SystemClock
+from drivers.errors import (
+    ConfigError,
+    ConfirmationNeeded,
+    JournalUnusable,
+    StationRunning,
+    StationSilent,
+    StepRefused,
+)
+from monitor.config import StationConfig
+from monitor.sessions import view
+from monitor.sessions.desk import Desk
+from monitor.sessions.requests import REQUEST, OpenRequest, Request
+from monitor.storage.connection import JOURNAL_FILE
+from monitor.storage.journal import Journal
+from monitor.storage.lock import StationLock
+from monitor.storage.session_entries import SessionEntries
+from monitor.web import local_api
+from monitor.web.local_api import StationAddress
+
+PATIENCE = 20.0
+"""Seconds until nobody having answered is said."""
+_BETWEEN = 0.15
+_ANSWER_WITHIN = 8.0
+"""Seconds; the station itself waits for the disk for five."""
+_CAN_BE_ASKED_AGAIN = frozenset({401, 500, 502, 503})
+"""A token of a station that has ended since, or a station that failed."""
+
+
+class DeskClient:
+    """The desk of `data_dir`, wherever it is; `configuration` is asked only where no station runs."""
+
+    def __init__(self, data_dir: Path, configuration: Callable[[], StationConfig]) -> None:
+        self._data_dir = data_dir
+        self._configuration = configuration
+
+    def do(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """Have done what the fields of a request say, `request` among them, and give `view.answer` of it.
+
+        Raises StepRefused, or ConfirmationNeeded with what is open; StationSilent where nobody knows whether it was
+        done; ConfigError where a field or the configuration is wrong, and JournalUnusable.
+        """
+        try:
+            request = REQUEST.validate_python(dict(fields))
+        except ValidationError as error:
+            raise ConfigError(local_api.faults(error)) from None
+        body = json.dumps(dict(fields)).encode()
+        why = ""
+        deadline = time.monotonic() + PATIENCE
+        try:
+            while True:
+                try:
+                    if self._station_runs():
+                        return self._ask(body, deadline - time.monotonic())
+                    return asyncio.run(self._do_here(request))
+                except StationRunning:
+                    why = "another command, or a station that starts, holds the data folder"
+                except _NoAnswer as error:
+                    why = str(error)
+                if time.monotonic() + _BETWEEN > deadline:
+                    raise self._silent(request, why)
+                time.sleep(_BETWEEN)
+        except KeyboardInterrupt:
+            raise self._silent(request, "interrupted") from None
+
+    def _station_runs(self) -> bool:
+        try:
+            return StationLock(self._data_dir).holder() is not None
+        except OSError as error:
+            raise self._not_mine(error) from error
+
+    async def _do_here(self, request: Request) -> dict[str, Any]:
+        configuration = self._configuration()
+        if not isinstance(request, OpenRequest) and not (self._data_dir / JOURNAL_FILE).exists():
+            raise JournalUnusable(f"there is no journal in {self._data_dir}: has a station ever run there?")
+        journal = Journal(self._data_dir, commit_every=0.0, command=True)
+        journal.open()
+        try:
+            desk = Desk(configuration, journal, self._data_dir, SystemClock())
+            await desk.load()
+            done = await desk.do(request)
+        finally:
+            # It makes one last attempt where the disk refused.
+            await journal.close()
+        if not done.recorded:
+            self._look_for(request)
+        return view.answer(done.session, done.entries, SystemClock.now_ns(), recorded=True)
+
+    def _look_for(self, request: Request) -> None:
+        """Nobody holds it in memory any more: it is in the journal, or nowhere."""
+        try:
+            found = SessionEntries(self._data_dir).with_request(request.request)
+        except JournalUnusable as error:
+            raise self._silent(request, str(error)) from error
+        if found is None:
+            raise JournalUnusable(f"nothing was recorded: the journal in {self._data_dir} cannot be written")
+
+    def _ask(self, body: bytes, seconds: float) -> dict[str, Any]:
+        try:
+            station = local_api.read(self._data_dir)
+        except OSError as error:
+            raise self._not_mine(error) from error
+        if station is None:
+            raise _NoAnswer("the station that holds the data folder has not said where it is to be asked")
+        status, answer = _post(station, body, min(_ANSWER_WITHIN, max(seconds, _BETWEEN)))
+        if status in _CAN_BE_ASKED_AGAIN:
+            raise _NoAnswer(f"the station answered {status}")
+        try:
+            return _understood(status, json.loads(answer))
+        except (ValueError, TypeError, KeyError) as error:
+            raise _NoAnswer(f"what answered {status} is no station of this version") from error
+
+    def _not_mine(self, error: OSError) -> JournalUnusable:
+        return JournalUnusable(
+            f"the data folder {self._data_dir} cannot be used ({error.strerror}): say it as the station's user"
+        )
+
+    def _silent(self, request: Request, why: str) -> StationSilent:
+        return StationSilent(
+            f"it is not known whether that was done ({why}); say the same again with --request {request.request}: "
+            "that is safe, it is done once"
+        )
+
+
+class _NoAnswer(Exception):
+    """What was asked may have been done."""
+
+
+def _post(station: StationAddress, body: bytes, seconds: float) -> tuple[int, bytes]:
+    connection = http.client.HTTPConnection(station.host, station.port, timeout=seconds)
+    try:
+        connection.request(
+            "POST",
+            local_api.ROUTE,
+            body,
+            {"Authorization": f"Bearer {station.token}", "Content-Type": "application/json"},
+        )
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+    except (OSError, http.client.HTTPException) as error:
+        raise _NoAnswer(
+            f"the station at port {station.port} did not answer: {error or type(error).__name__}"
+        ) from error
+    finally:
+        connection.close()
+
+
+def _understood(status: int, answer: dict[str, Any]) -> dict[str, Any]:
+    """The answer of the desk, or its error. Raises ValueError, TypeError or KeyError for what is none."""
+    if status in {200, 202}:
+        if isinstance(answer["recorded"], bool) and isinstance(answer["session"], str) and answer["entries"]:
+            return answer
+        raise ValueError
+    match answer["error"]:
+        case "confirm":
+            raise ConfirmationNeeded(answer["text"], answer["open"], answer["possible"])
+        case "refused":
+            raise StepRefused(answer["text"], answer["possible"])
+        case _:
+            raise ConfigError([answer["text"]])

@@ -1,0 +1,71 @@
+"""What was recorded of a session's vitals, as far as its checks look at it: read from the journal, never held."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from drivers.clock import NS
+from drivers.events import Validity
+from drivers.vitals import VITALS
+from monitor.sessions.session import Session
+from monitor.sessions.steps import Step
+from monitor.storage.history import History, ReadingRow
+
+FRESH = 300
+"""Seconds for which a continuous vital's last value says how the patient is; a cuff pressure does for the session."""
+_CUFF = tuple(key for key, vital in VITALS.items() if vital.episodic)
+
+
+class Recorded(NamedTuple):
+    """Valid readings only."""
+
+    baseline: Mapping[str, tuple[float, ...]]
+    """By vital: those of the baseline phase, in order of time."""
+    latest: Mapping[str, tuple[int, float]]
+    """By vital: when the newest was measured (UTC nanoseconds), and its value."""
+    last_cuff_at: int | None
+    """When a cuff pressure was last measured in this session, UTC nanoseconds."""
+
+
+NOTHING = Recorded({}, {}, None)
+
+
+def read(history: History, session: Session, now: int) -> Recorded:
+    """What the journal has of the session, until `now` or its closing. Raises JournalUnusable."""
+    until = (session.closed_at or now) + 1
+    latest: dict[str, tuple[int, float]] = {}
+    for vital in _CUFF:
+        for row in _valid(history, session, session.opened_at, until, vital):
+            latest[vital] = (row.observed_at, row.value or 0.0)
+    last_cuff_at = max((at for at, _ in latest.values()), default=None)
+    for row in _valid(history, session, until - FRESH * NS, until):
+        latest[row.vital] = (row.observed_at, row.value or 0.0)
+    baseline: dict[str, tuple[float, ...]] = {}
+    if span := _baseline(session, until):
+        for row in _valid(history, session, *span):
+            baseline[row.vital] = (*baseline.get(row.vital, ()), row.value or 0.0)
+    return Recorded(baseline, latest, last_cuff_at)
+
+
+def _baseline(session: Session, until: int) -> tuple[int, int] | None:
+    """The baseline phase; None where there was none."""
+    for shown, after in zip(session.steps, (*session.steps[1:], None), strict=True):
+        if shown.content.get("step") == Step.BASELINE:
+            return shown.at, until if after is None else after.at
+    return None
+
+
+def _valid(
+    history: History, session: Session, since: int, until: int, vital: str | None = None
+) -> Iterator[ReadingRow]:
+    read_until: dict[str, int] = {}
+    for bed, begins, ends in sorted(session.stays, key=lambda it: it.since):
+        # What was assigned may overlap the session's own stay there: each reading counts once.
+        first = max(since, begins, read_until.get(bed, since))
+        last = until if ends is None else min(until, ends)
+        if first < last:
+            read_until[bed] = last
+            for row in history.readings(bed, vital, first, last):
+                if row.validity is Validity.VALID and row.value is not None:
+                    yield row

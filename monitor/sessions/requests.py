@@ -1,0 +1,170 @@
+"""What people ask of a session: one form for each verb of the command line and of the local API."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Literal
+from uuid import uuid4
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
+
+from monitor.sessions.steps import Step
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LATEST = 2**62
+"""Nanoseconds: in the year 2116."""
+
+
+def _ns(text: object) -> int:
+    if not isinstance(text, str):
+        raise ValueError("is no time like 2026-11-25T09:00:00Z")  # noqa: TRY004 - pydantic's way to name a fault
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("has no time zone: write Z at its end for UTC")
+    at = (moment - _EPOCH) // timedelta(microseconds=1) * 1000
+    if not 0 <= at < _LATEST:
+        raise ValueError("is no time that a journal can hold")
+    return at
+
+
+def _printable(text: str) -> str:
+    if any(not (character.isprintable() or character in "\n\t") for character in text):
+        raise ValueError("has a character that no text can have")
+    if not text.strip():
+        raise ValueError("is empty")
+    return text.strip()
+
+
+def _one_line(text: str) -> str:
+    if "\n" in text or "\t" in text:
+        raise ValueError("is more than one line, or has a tabulator")
+    return _printable(text)
+
+
+Moment = Annotated[int, BeforeValidator(_ns)]
+"""RFC 3339 text with a zone; becomes UTC nanoseconds."""
+Line = Annotated[str, Field(max_length=200), AfterValidator(_one_line)]
+Text = Annotated[str, Field(max_length=4000), AfterValidator(_printable)]
+Reference = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$")]
+"""A pseudonym: without blanks, so that nobody writes a patient's full name by habit."""
+Minutes = Annotated[int, Field(ge=1, le=720)]
+
+
+class _Request(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    request: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$", default_factory=lambda: uuid4().hex)]
+    """Sent again, it is answered again, and done once."""
+    by: Line
+    """Who does it."""
+
+
+class _Timed(_Request):
+    at: Moment | None = None
+    """When it happened; now without it."""
+
+
+class _OfSession(_Timed):
+    session: Line
+    """A session, or the bed on which it is open."""
+
+
+class OpenRequest(_Timed):
+    """Open a session; without a bed for a recording that is assigned to it afterwards."""
+
+    verb: Literal["open"] = "open"
+    bed: Line | None = None
+    reference: Reference
+    planned_minutes: Minutes | None = None
+    profile: Line = "default"
+
+
+class PhaseRequest(_OfSession):
+    """Go on to the next step."""
+
+    verb: Literal["phase"] = "phase"
+    step: Literal[Step.BASELINE, Step.START, Step.PAUSE, Step.RESUME, Step.STOP, Step.RECOVERY]
+    confirm: bool = False
+    """To start the infusion though something is open."""
+    reason: Line | None = None
+
+
+class CheckRequest(_OfSession):
+    """Answer an item of a checklist, or skip it with a reason."""
+
+    verb: Literal["check"] = "check"
+    item: Line
+    answer: Line | None = None
+    skip: Line | None = None
+
+
+class NoteRequest(_OfSession):
+    """Write a note, a dose or one of the site's events."""
+
+    verb: Literal["note"] = "note"
+    text: Text | None = None
+    event: Line | None = None
+    dose: bool = False
+
+
+class ScoreRequest(_OfSession):
+    """Record a score."""
+
+    verb: Literal["score"] = "score"
+    scale: Line
+    value: int
+    text: Line | None = None
+
+
+class CorrectRequest(_OfSession):
+    """Say what is to stand in place of an earlier entry, or that it is void. `at` is its right time."""
+
+    verb: Literal["correct"] = "correct"
+    number: Annotated[int, Field(ge=1)]
+    reason: Line
+    void: bool = False
+    text: Text | None = None
+    answer: Line | None = None
+    value: int | None = None
+    reference: Reference | None = None
+    planned_minutes: Minutes | None = None
+
+
+class MoveRequest(_OfSession):
+    """Move the patient to another bed."""
+
+    verb: Literal["move"] = "move"
+    bed: Line
+
+
+class AssignRequest(_Request):
+    """Make a recording without a session a part of this one."""
+
+    verb: Literal["assign"] = "assign"
+    session: Line
+    bed: Line
+    since: Moment
+    until: Moment
+
+
+class CloseRequest(_OfSession):
+    """Close the session."""
+
+    verb: Literal["close"] = "close"
+    reason: Line | None = None
+    """Needed where criteria of the discharge are open."""
+
+
+Request = (
+    OpenRequest
+    | PhaseRequest
+    | CheckRequest
+    | NoteRequest
+    | ScoreRequest
+    | CorrectRequest
+    | MoveRequest
+    | AssignRequest
+    | CloseRequest
+)
+REQUEST: TypeAdapter[Request] = TypeAdapter(Annotated[Request, Field(discriminator="verb")])
+"""Reads any of them from JSON."""
