@@ -114,7 +114,9 @@ class Device:
             await self._transport.run(self)
         except TransientError as error:
             self._change(LinkState.LOST, str(error))
-            delay = random.uniform(FIRST_DELAY / 2, min(LONGEST_DELAY, FIRST_DELAY * 2**self._attempts))  # noqa: S311
+            # Of the exponent too: 2**1024 is no float any more, and a device may be away for days.
+            longest = min(LONGEST_DELAY, FIRST_DELAY * 2 ** min(self._attempts, 30))
+            delay = random.uniform(FIRST_DELAY / 2, longest)  # noqa: S311 - it spreads attempts, it hides nothing
         except PersonNeeded as error:
             self._change(LinkState.REFUSED, str(error))
             delay = REFUSED_DELAY
