@@ -130,9 +130,8 @@ class DeskClient:
             raise _NoAnswer(f"what answered {status} is no station of this version") from error
 
     def _not_mine(self, error: OSError) -> JournalUnusable:
-        return JournalUnusable(
-            f"the data folder {self._data_dir} cannot be used ({error.strerror}): say it as the station's user"
-        )
+        who = "; say it as the station's user" if isinstance(error, PermissionError) else ""
+        return JournalUnusable(f"the data folder {self._data_dir} cannot be used: {error.strerror}{who}")
 
     def _silent(self, request: Request, why: str) -> StationSilent:
         return StationSilent(
