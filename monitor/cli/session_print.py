@@ -150,11 +150,14 @@ def _vital(key: str, found: Mapping[str, Any]) -> str:
     label, unit = (about.label, about.unit_label) if about else (key, "")
     if found["median"] is None:
         return f"  [ ] {label}: no reading"
-    bounds = " to ".join(f"{it:g}" if it is not None else "any" for it in (found["low"], found["high"]))
-    mark = "   " if found["within"] is None else "[x]" if found["within"] else "[ ]"
-    asked = "" if found["within"] is None else f", to be {bounds}"
     count = found["readings"]
-    return f"  {mark} {label}: {found['median']:g} {unit} of {count} reading{'s' * (count != 1)}{asked}"
+    text = f"{label}: {found['median']:g} {unit} of {count} reading{'s' * (count != 1)}"
+    if found["within"] is None:
+        return f"      {text}"
+    bounds = [
+        f"{word} {found[key]:g}" for word, key in (("at least", "low"), ("at most", "high")) if found[key] is not None
+    ]
+    return f"  {'[x]' if found['within'] else '[ ]'} {text}, to be {' and '.join(bounds)}"
 
 
 def _entry(entry: Mapping[str, Any], time: Any) -> list[str]:
@@ -170,6 +173,9 @@ def _entry(entry: Mapping[str, Any], time: Any) -> list[str]:
         lines += _wrapped(" " * len(head), line)
     if more:
         lines += _wrapped(" " * len(head), f"{more[-1]}{after}")
+    if (was := entry["was"]) and not entry["void"]:
+        when = f"{time(was['at'])} " if was["at"] != entry["at"] else ""
+        lines += _wrapped(" " * len(head), f"was: {when}{' '.join(was['text'].split())}")
     return lines
 
 

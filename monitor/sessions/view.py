@@ -8,7 +8,7 @@ from typing import Any
 from drivers.clock import NS, iso
 from drivers.errors import ConfirmationNeeded, StepRefused
 from monitor.sessions import criteria
-from monitor.sessions.entries import Entry
+from monitor.sessions.entries import Entry, Kind
 from monitor.sessions.recorded import Recorded
 from monitor.sessions.session import Session, Shown
 from monitor.sessions.settings import Item, SessionsConfig
@@ -42,7 +42,7 @@ def full(session: Session, settings: SessionsConfig, recorded: Recorded, now: in
         "cuff": _cuff(session, settings, recorded, now),
         "checklist": [_item(session, item) for item in settings.checklist],
         "baseline": _baseline(settings, recorded),
-        "discharge": [it._asdict() for it in criteria.discharge(session, recorded, settings, session.closed_at or now)],
+        "discharge": _discharge(session, settings, recorded, now),
         "asked": criteria.question(session, settings, now) or None,
         "entries": [_shown(shown) for shown in session.shown],
     }
@@ -142,6 +142,14 @@ def _baseline(settings: SessionsConfig, recorded: Recorded) -> dict[str, dict[st
                 "within": criteria.within_bounds(vital, bounds, recorded) if bounds else None,
             }
     return shown
+
+
+def _discharge(session: Session, settings: SessionsConfig, recorded: Recorded, now: int) -> list[dict[str, Any]]:
+    """As it stands; of a closed session as it stood, by the criteria of then."""
+    last = session.steps[-1]
+    if last.entry.kind is Kind.CLOSED:
+        return list(last.content["criteria"])
+    return [criterion._asdict() for criterion in criteria.discharge(session, recorded, settings, now)]
 
 
 def _shown(shown: Shown) -> dict[str, Any]:
