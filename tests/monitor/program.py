@@ -1,15 +1,21 @@
-"""The command `infusion-monitor` as its users run it: a process of its own."""
+"""The command `infusion-monitor` as its users run it, a process of its own; and a station in the test's own loop."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
+
+from drivers.clock import Clock, SystemClock
+from monitor import config_file
+from monitor.station import Station
 
 COMMAND = [sys.executable, "-m", "monitor"]
 ROOT = Path(__file__).parents[2]
@@ -60,6 +66,22 @@ class RunningStation:
 
 Start = Callable[..., RunningStation]
 """What the fixture `start_station` gives: the arguments are those of `RunningStation`."""
+
+
+@asynccontextmanager
+async def running(folder: Path, text: str, clock: Clock | None = None) -> AsyncIterator[Station]:
+    """A station of the configuration `text`, in this loop; its journal is in `folder / "data"`."""
+    path = folder / "site.yaml"
+    path.write_text(text, encoding="utf-8")
+    station = Station(config_file.load(path), clock or SystemClock(), data_dir=folder / "data", port=0)
+    await station.open()
+    stop = asyncio.Event()
+    task = asyncio.create_task(station.run(stop))
+    try:
+        yield station
+    finally:
+        stop.set()
+        await asyncio.wait_for(task, 30)
 
 
 def wait_for(condition: object, seconds: float = 30) -> None:

@@ -25,6 +25,7 @@ from monitor.storage.verify import verify
 from simulators.device_side import make_side
 from simulators.endpoint import PtyEndpoint
 from simulators.patient import Patient
+from tests.monitor.program import running
 
 BEDS = """
 beds:
@@ -89,8 +90,6 @@ class Visit:
 @contextlib.asynccontextmanager
 async def visit(folder: Path) -> AsyncIterator[Visit]:
     clock = ManualClock()
-    file = folder / "site.yaml"
-    file.write_text(BEDS.format(folder=folder), encoding="utf-8")
     # What the infusion does to the patient begins when it is started, after check-in and baseline.
     first, second = Patient(seed=3, infusion_at=25 * 60), Patient(seed=4)
     oximeter, cuff, other = (
@@ -102,20 +101,14 @@ async def visit(folder: Path) -> AsyncIterator[Visit]:
         )
     )
     serving = [asyncio.create_task(endpoint.serve()) for endpoint in (oximeter, cuff, other)]
-    station = Station(config_file.load(file), clock, data_dir=folder / "data", port=0)
-    await station.open()
-    stop = asyncio.Event()
-    running = asyncio.create_task(station.run(stop))
     try:
-        visit = Visit(station, clock, folder / "data", cuff)
-        async with asyncio.timeout(60):
-            while any(device.state is not LinkState.RECEIVING for device in station.devices):
-                await clock.advance(0.25)
-                await asyncio.sleep(0.01)
-        yield visit
+        async with running(folder, BEDS.format(folder=folder), clock) as station:
+            async with asyncio.timeout(60):
+                while any(device.state is not LinkState.RECEIVING for device in station.devices):
+                    await clock.advance(0.25)
+                    await asyncio.sleep(0.01)
+            yield Visit(station, clock, folder / "data", cuff)
     finally:
-        stop.set()
-        await asyncio.wait_for(running, 30)
         for task in serving:
             task.cancel()
         await asyncio.gather(*serving, return_exceptions=True)

@@ -6,8 +6,7 @@ import asyncio
 import os
 import random
 import tty
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,27 +23,13 @@ from simulators.device_side import make_side
 from simulators.endpoint import PtyEndpoint
 from simulators.patient import Episode, Patient
 from tests.drivers.streams import new_codec
+from tests.monitor.program import running
 
 
 async def until(condition: Callable[[], Any], seconds: float = 30) -> None:
     async with asyncio.timeout(seconds):
         while not condition():
             await asyncio.sleep(0.05)
-
-
-@asynccontextmanager
-async def running(tmp_path: Path, text: str) -> AsyncIterator[Station]:
-    path = tmp_path / "site.yaml"
-    path.write_text(text, encoding="utf-8")
-    station = Station(config_file.load(path), SystemClock(), data_dir=tmp_path / "data", port=0)
-    await station.open()
-    stop = asyncio.Event()
-    task = asyncio.create_task(station.run(stop))
-    try:
-        yield station
-    finally:
-        stop.set()
-        await asyncio.wait_for(task, 20)
 
 
 def one_bed(driver: str, url: str, more: str = "") -> str:

@@ -11,12 +11,11 @@ from typing import Any
 
 import pytest
 
-from drivers.clock import SystemClock
-from monitor import config_file
 from monitor.notify import mqtt
 from monitor.sessions.requests import REQUEST
 from monitor.station import Station
 from tests.broker import Broker, until
+from tests.monitor.program import running
 
 # Nothing has to come from the devices.
 SITE = """
@@ -34,19 +33,8 @@ def broker(tmp_path: Path) -> Iterator[Broker]:
         yield started
 
 
-@contextlib.asynccontextmanager
-async def running(folder: Path, broker: Broker) -> AsyncIterator[Station]:
-    file = folder / "site.yaml"
-    file.write_text(SITE.format(port=broker.port, folder=folder))
-    station = Station(config_file.load(file), SystemClock(), data_dir=folder / "data", port=0)
-    await station.open()
-    stop = asyncio.Event()
-    task = asyncio.create_task(station.run(stop))
-    try:
-        yield station
-    finally:
-        stop.set()
-        await asyncio.wait_for(task, 30)
+def site(folder: Path, broker: Broker) -> str:
+    return SITE.format(port=broker.port, folder=folder)
 
 
 class Listener:
@@ -87,7 +75,7 @@ async def do(station: Station, verb: str, session: str = "chair-1", **fields: An
 
 async def test_each_step_is_told_and_nothing_that_a_person_wrote(tmp_path: Path, broker: Broker) -> None:
     listener = Listener()
-    async with listener.listening(broker), running(tmp_path, broker) as station:
+    async with listener.listening(broker), running(tmp_path, site(tmp_path, broker)) as station:
         await until(lambda: listener.last(TWO), "for what is so at the start")
         assert (listener.last(ONE)["session"], listener.last(ONE)["phase"]) == (None, None)
         session = await do(station, "open", bed="chair-1", reference="P-SECRET")
@@ -116,7 +104,7 @@ async def test_each_step_is_told_and_nothing_that_a_person_wrote(tmp_path: Path,
 
 async def test_who_comes_later_is_told_what_is_so(tmp_path: Path, broker: Broker) -> None:
     early, late = Listener(), Listener()
-    async with running(tmp_path, broker) as station:
+    async with running(tmp_path, site(tmp_path, broker)) as station:
         async with early.listening(broker):
             await until(lambda: early.last(ONE), "for what is so at the start")
             session = await do(station, "open", bed="chair-1", reference="P-1")
@@ -133,7 +121,7 @@ async def test_what_changed_while_the_broker_was_away_is_told_when_it_is_back(
     monkeypatch.setattr(mqtt, "FIRST_DELAY", 0.05)
     monkeypatch.setattr(mqtt, "LONGEST_DELAY", 0.2)
     listener = Listener()
-    async with running(tmp_path, broker) as station:
+    async with running(tmp_path, site(tmp_path, broker)) as station:
         async with listener.listening(broker):
             await until(lambda: listener.last(ONE), "for what is so at the start")
         await asyncio.to_thread(broker.kill)
