@@ -299,13 +299,14 @@ class Journal:
         return self._begun(Database(self.path))
 
     def _begun(self, database: Database) -> Database:
-        if self._begins:
+        """The file with what a new one begins with: before anything else, so that no session lacks its beginning."""
+        if self._begins and (first := [rows.entry_row(entry) for entry in self.begins_with()]):
             try:
-                database.write([], [rows.entry_row(entry) for entry in self.begins_with()])
+                database.write([], first)
             except BaseException:
                 database.close()
                 raise
-            self._begins = False
+        self._begins = False
         return database
 
     def _found_damaged(self, damage: Exception) -> None:

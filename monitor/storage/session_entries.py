@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -25,6 +26,8 @@ _MAYBE_OPEN = """
 _SINCE = """
     SELECT session FROM session_entries GROUP BY session
     HAVING :since IS NULL OR max(entered_at) >= :since ORDER BY min(id)"""
+
+_log = logging.getLogger(__name__)
 
 
 def entry_of(row: Sequence[Any]) -> Entry:
@@ -60,7 +63,8 @@ class SessionEntries:
         Whether a correction reopened it is told by its entries.
         """
         with self._opened() as connection:
-            return [_entries(connection, session) for (session,) in connection.execute(_MAYBE_OPEN).fetchall()]
+            found = (_entries(connection, session) for (session,) in connection.execute(_MAYBE_OPEN).fetchall())
+            return [entries for entries in found if entries]
 
     def all(self, since: int | None = None) -> Iterator[list[Entry]]:
         """Every session, in the order of their first entries.
@@ -70,7 +74,8 @@ class SessionEntries:
         """
         with self._opened() as connection:
             for (session,) in connection.execute(_SINCE, {"since": since}).fetchall():
-                yield _entries(connection, session)
+                if entries := _entries(connection, session):
+                    yield entries
 
     @contextlib.contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection]:
@@ -83,4 +88,9 @@ class SessionEntries:
 
 
 def _entries(connection: sqlite3.Connection, session: str) -> list[Entry]:
-    return [entry_of(row) for row in connection.execute(_OF, (session,))]
+    entries = [entry_of(row) for row in connection.execute(_OF, (session,))]
+    if entries and entries[0].number != 1:
+        # So can a journal look that was recovered from a damaged one. Nothing can be made of the rest of a session.
+        _log.error("session %s has lost its beginning: its %d entries are left out", session, len(entries))
+        return []
+    return entries

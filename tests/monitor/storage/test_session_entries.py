@@ -218,3 +218,12 @@ def test_journal_that_cannot_be_read_is_told(tmp_path, question):
     (tmp_path / "journal.db").write_bytes(b"no database at all" * 300)
     with pytest.raises(JournalUnusable, match="cannot be read"):
         question(read)
+
+
+def test_a_session_that_lost_its_beginning_is_left_out_and_told(tmp_path, caplog):
+    put(tmp_path, entry(2), entry(3), entry(1, session="s2"))
+    stored = SessionEntries(tmp_path)
+    assert stored.of("s1") == []
+    assert [entries[0].session for entries in stored.all()] == ["s2"]
+    assert [entries[0].session for entries in stored.maybe_open()] == ["s2"]
+    assert "session s1 has lost its beginning: its 2 entries are left out" in caplog.text
