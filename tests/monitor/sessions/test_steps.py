@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from drivers.errors import StepRefused
@@ -48,6 +50,12 @@ def test_the_table_that_a_reader_sees_is_the_one_that_is_followed():
     assert list(table) == list(Step) == list(STEPS)
     for step, rule in STEPS.items():
         assert table[step] == (rule.after, [rule.to])
+
+
+def test_the_document_has_the_same_table():
+    document = Path(__file__).parents[3] / "docs" / "sessions.md"
+    rows = [line.strip() for line in steps.__doc__.splitlines() if line.startswith("|")]
+    assert "\n".join(rows) in document.read_text(encoding="utf-8")
 
 
 def test_the_table_says_infusion_of_the_states_of_the_infusion_and_of_no_other():
