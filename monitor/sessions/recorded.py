@@ -10,7 +10,7 @@ from drivers.events import Validity
 from drivers.vitals import VITALS
 from monitor.sessions.session import Session
 from monitor.sessions.steps import Step
-from monitor.storage.history import History, ReadingRow
+from monitor.storage.history import History
 
 FRESH = 300
 """Seconds for which a continuous vital's last value says how the patient is; a cuff pressure does for the session."""
@@ -35,17 +35,17 @@ def read(history: History, session: Session, now: int) -> Recorded:
     """What the journal has of the session, until `now` or its closing. Raises JournalUnusable."""
     until = (session.closed_at or now) + 1
     latest: dict[str, tuple[int, float]] = {}
-    for vital in _CUFF:
-        for row in _valid(history, session, session.opened_at, until, vital):
-            latest[vital] = (row.observed_at, row.value or 0.0)
+    for cuff in _CUFF:
+        for vital, at, value in _valid(history, session, session.opened_at, until, cuff):
+            latest[vital] = (at, value)
     last_cuff_at = max((at for at, _ in latest.values()), default=None)
-    for row in _valid(history, session, until - FRESH * NS, until):
-        latest[row.vital] = (row.observed_at, row.value or 0.0)
-    baseline: dict[str, tuple[float, ...]] = {}
+    for vital, at, value in _valid(history, session, until - FRESH * NS, until):
+        latest[vital] = (at, value)
+    baseline: dict[str, list[float]] = {}
     if span := _baseline(session, until):
-        for row in _valid(history, session, *span):
-            baseline[row.vital] = (*baseline.get(row.vital, ()), row.value or 0.0)
-    return Recorded(baseline, latest, last_cuff_at)
+        for vital, _, value in _valid(history, session, *span):
+            baseline.setdefault(vital, []).append(value)
+    return Recorded({vital: tuple(values) for vital, values in baseline.items()}, latest, last_cuff_at)
 
 
 def _baseline(session: Session, until: int) -> tuple[int, int] | None:
@@ -58,7 +58,8 @@ def _baseline(session: Session, until: int) -> tuple[int, int] | None:
 
 def _valid(
     history: History, session: Session, since: int, until: int, vital: str | None = None
-) -> Iterator[ReadingRow]:
+) -> Iterator[tuple[str, int, float]]:
+    """Vital, time and value of each."""
     read_until: dict[str, int] = {}
     for bed, begins, ends in sorted(session.stays, key=lambda it: it.since):
         # What was assigned may overlap the session's own stay there: each reading counts once.
@@ -68,4 +69,4 @@ def _valid(
             read_until[bed] = last
             for row in history.readings(bed, vital, first, last):
                 if row.validity is Validity.VALID and row.value is not None:
-                    yield row
+                    yield row.vital, row.observed_at, row.value
