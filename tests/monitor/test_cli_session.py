@@ -33,8 +33,6 @@ from tests.monitor.program import COMMAND, ROOT, Start, call
 
 Say = Callable[..., subprocess.CompletedProcess[str]]
 
-HELD = "held by a test"
-
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
@@ -153,9 +151,7 @@ def test_a_wrong_step_says_what_is_possible(say: Say) -> None:
         assert step in refused.stderr
 
 
-def test_who_does_it_is_the_login_without_another_name(
-    data: Path, start_station: Start, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_who_does_it_is_the_login_without_another_name(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOGNAME", "carla")
     assert told(alone(data)("open", "--reference", "P-1", "--json"))["entries"][0]["by"] == "carla"
 
