@@ -35,8 +35,9 @@ class SessionTopics:
             if entry.kind in _PERSONAL:
                 return
             event = entry.content["step"] if entry.kind is Kind.STEP else entry.kind.value
-            if session.last_bed:
-                publish(*self._message(session.last_bed, session, event))
+            # What is corrected of a session that is closed says nothing of who is on its bed now.
+            if bed := session.last_bed if entry.kind is Kind.CLOSED else session.bed:
+                publish(*self._message(bed, session, event))
             if entry.kind is Kind.MOVED and entry.content["from"]:
                 publish(*self._message(entry.content["from"], None, event))
 

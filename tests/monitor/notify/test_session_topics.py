@@ -102,6 +102,25 @@ async def test_each_step_is_told_and_nothing_that_a_person_wrote(tmp_path: Path,
     assert "Anna" not in said
 
 
+async def test_what_is_changed_of_a_closed_session_says_nothing_of_who_is_there_now(
+    tmp_path: Path, broker: Broker
+) -> None:
+    listener = Listener()
+    async with listener.listening(broker), running(tmp_path, site(tmp_path, broker)) as station:
+        await until(lambda: listener.last(TWO), "for what is so at the start")
+        before = await do(station, "open", bed="chair-1", reference="P-1")
+        await do(station, "close", reason="went home")
+        now = await do(station, "open", bed="chair-1", reference="P-2")
+        await do(station, "correct", before, number=1, reference="P-3", reason="a slip")
+        span = {"since": "2026-01-01T10:00:00Z", "until": "2026-01-01T11:00:00Z"}
+        await do(station, "assign", before, bed="chair-1", **span)
+        # Told in their order: with this one, all before it have come.
+        await do(station, "open", bed="chair-2", reference="P-4")
+        await until(lambda: listener.last(TWO).get("event") == "opened", "for the last opening")
+    assert listener.events(ONE) == ["present", "opened", "closed", "opened"]
+    assert (listener.last(ONE)["session"], listener.last(ONE)["phase"]) == (now, "check_in")
+
+
 async def test_who_comes_later_is_told_what_is_so(tmp_path: Path, broker: Broker) -> None:
     early, late = Listener(), Listener()
     async with running(tmp_path, site(tmp_path, broker)) as station:
