@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from drivers.clock import Clock, SystemClock
+from drivers.clock import SystemClock
 from monitor import config_file
 from monitor.station import Station
 
@@ -69,11 +69,11 @@ Start = Callable[..., RunningStation]
 
 
 @asynccontextmanager
-async def running(folder: Path, text: str, clock: Clock | None = None) -> AsyncIterator[Station]:
+async def running(folder: Path, text: str) -> AsyncIterator[Station]:
     """A station of the configuration `text`, in this loop; its journal is in `folder / "data"`."""
     path = folder / "site.yaml"
     path.write_text(text, encoding="utf-8")
-    station = Station(config_file.load(path), clock or SystemClock(), data_dir=folder / "data", port=0)
+    station = Station(config_file.load(path), SystemClock(), data_dir=folder / "data", port=0)
     await station.open()
     stop = asyncio.Event()
     task = asyncio.create_task(station.run(stop))
