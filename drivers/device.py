@@ -11,6 +11,7 @@ import random
 from collections.abc import Collection
 from typing import Protocol
 
+from drivers.backoff import grown
 from drivers.clock import NS, Clock
 from drivers.clock_lag import ClockLag
 from drivers.codec import Codec, Driver
@@ -114,8 +115,7 @@ class Device:
             await self._transport.run(self)
         except TransientError as error:
             self._change(LinkState.LOST, str(error))
-            # Of the exponent too: 2**1024 is no float any more, and a device may be away for days.
-            longest = min(LONGEST_DELAY, FIRST_DELAY * 2 ** min(self._attempts, 30))
+            longest = grown(FIRST_DELAY, LONGEST_DELAY, self._attempts)
             delay = random.uniform(FIRST_DELAY / 2, longest)  # noqa: S311 - it spreads attempts, it hides nothing
         except PersonNeeded as error:
             self._change(LinkState.REFUSED, str(error))

@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping
 
 import aiomqtt
 
+from drivers.backoff import grown
 from drivers.errors import InfusionMonitorError, LinkLost, LinkRefused
 from drivers.transports.factory import mqtt_address
 from drivers.transports.mqtt import MqttSettings, connected, link_error, new_client
@@ -181,7 +182,7 @@ class Publisher:
         self._said = type(error)
 
     def _delay(self) -> float:
-        longest = min(LONGEST_DELAY, FIRST_DELAY * 2 ** min(self._failures, 30))
+        longest = grown(FIRST_DELAY, LONGEST_DELAY, self._failures)
         self._failures += 1
         return random.uniform(longest / 2, longest)  # noqa: S311 - it spreads attempts, it hides nothing
 

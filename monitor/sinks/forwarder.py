@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from drivers.backoff import grown
 from drivers.clock import Clock
 from drivers.errors import JournalUnusable, SinkBusy, SinkRefused
 from monitor.sinks.sink import Sent, Sink
@@ -226,7 +227,7 @@ class Forwarder:
 
     def _delay(self, retry_after: float | None = None) -> float:
         """Seconds to wait: at random, so that the stations that a server has turned away do not come back at once."""
-        longest = min(LONGEST_DELAY, FIRST_DELAY * 2 ** min(self._failures, 30))
+        longest = grown(FIRST_DELAY, LONGEST_DELAY, self._failures)
         return min(retry_after or 0.0, LONGEST_RETRY_AFTER) + self._jitter.uniform(0, longest)
 
     def _say(self) -> None:
