@@ -113,11 +113,11 @@ def wall() -> Json:
         shown=[
             panels.table(
                 "Alerts that stand",
-                "Alerts that came on within 24 hours and have not gone off. Those of a station that was killed stand "
-                "here until the same alert comes and goes again.",
+                "Alerts of the last 24 hours that are not over, and signals that are paused or off. Those of a station "
+                "that was killed stand here until it runs again.",
                 (0, 0, 24, 6),
                 queries.STANDING,
-                ("since", "bed", "priority", "kind", "alert"),
+                ("since", "bed", "priority", "kind", "alert", "state"),
                 [panels.coloured("priority", panels.PRIORITIES), panels.bed_link("bed")],
             ),
             {

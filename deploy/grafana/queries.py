@@ -204,25 +204,27 @@ from(bucket: v.defaultBucket)
   |> filter(fn: (r) => r._measurement == "alerts" and r.site == "${site}")
   |> filter(fn: (r) => r._field == "state" or r._field == "text")
   |> pivot(rowKey: ["_time"], columnKey: ["_field"], valueColumn: "_value")
+  |> group(columns: ["bed", "rule"])
   |> sort(columns: ["_time"])
-  |> tail(n: 1)
-  |> filter(fn: (r) => r.state == "on")
-  |> group()
-  |> map(
-    fn: (r) => ({
-      since: r._time,
-      bed: r.bed,
+  |> reduce(
+    identity: {since: time(v: 0), stands: false, priority: "", kind: "", state: "", alert: ""},
+    fn: (r, accumulator) => ({
+      since: if accumulator.stands then accumulator.since else r._time,
+      stands: r.state != (if r.rule == "audio" or r.rule == "alarm" then "on" else "off"),
       priority: r.priority,
       kind: r.kind,
+      state: r.state,
       alert: r.text,
-      rank: dict.get(dict: rank, key: r.priority, default: 3),
     }),
   )
+  |> filter(fn: (r) => r.stands and (r.priority != "none" or r.kind == "other"))
+  |> group()
+  |> map(fn: (r) => ({r with rank: dict.get(dict: rank, key: r.priority, default: 3)}))
   |> sort(columns: ["rank", "since"])
-  |> drop(columns: ["rank"])
+  |> keep(columns: ["since", "bed", "priority", "kind", "state", "alert"])
 """
 )
-"""Alerts that came on within a day and have not gone off."""
+"""Alerts that something became of within a day and that are not over, and signals that are paused or off."""
 
 
 def alerts(condition: str) -> str:
@@ -274,9 +276,13 @@ option location = timezone.fixed(offset: duration(v: "${offset}"))
 
 from(bucket: v.defaultBucket)
   |> range(start: v.timeRangeStart, stop: v.timeRangeStop)
-  |> filter(fn: (r) => r._measurement == "alerts" and r.site == "${site}" and r._field == "state")
-  |> filter(fn: (r) => r._value == "on")
+  |> filter(fn: (r) => r._measurement == "alerts" and r.site == "${site}" and r.kind != "other")
+  |> filter(fn: (r) => r._field == "state" or r._field == "why")
+  |> pivot(rowKey: ["_time"], columnKey: ["_field"], valueColumn: "_value")
+  |> filter(fn: (r) => r.state == "on" and r.priority != "none")
+  |> filter(fn: (r) => not exists r.why or (r.why != "escalated" and r.why != "reminder"))
   |> group(columns: ["_start", "_stop", "bed", "kind", "priority"])
+  |> rename(columns: {state: "_value"})
   |> aggregateWindow(every: 1d, fn: count, createEmpty: false, timeSrc: "_start")
   |> group()
   |> map(fn: (r) => ({day: <day>, bed: r.bed, kind: r.kind, priority: r.priority, alerts: r._value}))
@@ -284,4 +290,4 @@ from(bucket: v.defaultBucket)
 """,
     day=_DAY,
 )
-"""How many alerts came on, by day, bed and what they were."""
+"""How many alerts came on, by day, bed and what they were at first."""

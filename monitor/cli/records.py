@@ -18,12 +18,15 @@ from drivers.clock import iso
 from drivers.errors import ConfigError
 from drivers.vitals import VITALS
 from monitor import config_file
-from monitor.alerts.conditions import AlertEvent
+from monitor.alerts.conditions import AlertEvent, AlertState
 from monitor.cli.moments import moment
+from monitor.cli.options import data_folder
 from monitor.storage.history import History, ReadingRow
 
 if TYPE_CHECKING:
     from monitor.sinks.influxdb_history import InfluxdbHistory
+
+_WIDEST_STATE = max(map(len, AlertState))
 
 _Row = TypeVar("_Row")
 
@@ -92,7 +95,7 @@ def alerts(
     from_: From = Source.JOURNAL,
     site: Site = None,
 ) -> None:
-    """Print the recorded alerts, each change of a condition one line, in the order of time."""
+    """Print the recorded alerts in the order of time, each change one line: what became of it, and by whom or why."""
     after = None if since is None else moment(since, "--since")
     rows: Iterator[tuple[str | None, AlertEvent]]
     if from_ is Source.INFLUXDB:
@@ -100,15 +103,21 @@ def alerts(
     else:
         rows = _of_one_site(_history(data_dir, config, site).alerts(bed=bed, since=after))
     for where, row in rows:
-        _print(where, row, as_json, row.at, f"{row.bed or 'station'}  {row.priority:6}  {row.state:3}  {row.text}")
+        text = f"{row.bed or 'station'}  {row.priority:6}  {row.state:{_WIDEST_STATE}}  {row.text}{_cause(row)}"
+        _print(where, row, as_json, row.at, text)
+
+
+def _cause(alert: AlertEvent) -> str:
+    """Who did it, or else why it came."""
+    if alert.actor:
+        return f"  by {alert.actor}"
+    return f"  ({alert.why})" if alert.why else ""
 
 
 def _history(data_dir: Path | None, config: Path | None, site: str | None) -> History:
     if site is not None:
         raise ConfigError(["--site is for --from influxdb: a journal is of one site"])
-    if data_dir is None:
-        data_dir = Path(config_file.load(config or config_file.default_path(), here=False).data_dir)
-    return History(data_dir)
+    return History(data_folder(config, data_dir))
 
 
 def _of_one_site(rows: Iterator[_Row]) -> Iterator[tuple[None, _Row]]:

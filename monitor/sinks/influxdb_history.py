@@ -90,7 +90,7 @@ class InfluxdbHistory:
     def alerts(
         self, site: str | None = None, bed: str | None = None, since: int | None = None, until: int | None = None
     ) -> Iterator[tuple[str, AlertEvent]]:
-        """Changes of alert conditions with `since` <= at < `until`, by time, then site, bed and rule."""
+        """Changes of alerts with `since` <= at < `until`, by time, then site, bed and rule."""
         with self._asked("alerts", _ALERTS, site, bed, ()) as question:
             yield from question.rows(_alerts, since, until)
 
@@ -262,6 +262,10 @@ def _alert(at: int, tags: _Tags, fields: dict[str, Any]) -> AlertEvent:
         fields.get("device", ""),
         _number(fields.get("value")),
         _number(fields.get("limit")),
+        fields.get("group", ""),
+        fields.get("why", ""),
+        fields.get("actor", ""),
+        fields.get("session", ""),
     )
 
 

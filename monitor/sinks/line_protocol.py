@@ -27,6 +27,7 @@ from monitor.storage.backlog import ReadingTuple, RecordedWaveform
 _PLAIN = re.compile(r"[A-Za-z0-9_.:/-]+")
 _IMPOSSIBLE = re.compile(r"[\x00-\x1f\x7f]|\\(?=[,= ]|$)")
 _SPECIAL = re.compile(r"([,= ])")
+_ALERT_TEXTS = ("vital", "device", "group", "why", "actor", "session")
 
 
 class Encoded(NamedTuple):
@@ -88,7 +89,7 @@ def alert_lines(site: str, alerts: Iterable[AlertEvent]) -> list[str]:
         head = _head("alerts", bed=alert.bed, kind=alert.kind, priority=alert.priority, rule=alert.rule, site=site)
         fields = [f'state="{_text(alert.state)}"', f'text="{_text(alert.text)}"']
         fields += [f"{name}={number!r}" for name in ("value", "limit") if _has(number := getattr(alert, name))]
-        fields += [f'{name}="{_text(text)}"' for name in ("vital", "device") if (text := getattr(alert, name))]
+        fields += [f'{name}="{_text(text)}"' for name in _ALERT_TEXTS if (text := getattr(alert, name))]
         lines.append(f"{head} {','.join(fields)} {apart.time(head, alert.at)}")
     return lines
 

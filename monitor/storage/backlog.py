@@ -13,7 +13,7 @@ from drivers.errors import JournalUnusable
 from drivers.events import Waveform
 from monitor.alerts.conditions import AlertEvent
 from monitor.sessions.entries import Entry
-from monitor.storage.connection import JOURNAL_FILE, alert_of, connect
+from monitor.storage.connection import ALERT_COLUMNS, JOURNAL_FILE, alert_of, connect
 from monitor.storage.session_entries import entry_of
 from monitor.storage.waveforms import unpack
 
@@ -28,9 +28,7 @@ _READINGS = """
     SELECT bed, device, vital, value, validity, cause, observed_at
     FROM readings CROSS JOIN series ON series.id = readings.series
     WHERE commit_no > ? AND commit_no <= ? ORDER BY commit_no"""
-_ALERTS = """
-    SELECT bed, rule, kind, priority, state, at, text, vital, device, value, threshold
-    FROM alerts WHERE commit_no > ? AND commit_no <= ? ORDER BY id"""
+_ALERTS = f"SELECT {ALERT_COLUMNS} FROM alerts WHERE commit_no > ? AND commit_no <= ? ORDER BY id"  # noqa: S608 - names of columns
 # People enter several things for the same minute, and a sink tells points of a bed by their times: each is a nanosecond
 # after the one before, whatever portion it comes in.
 _ENTRIES = """

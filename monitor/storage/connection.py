@@ -15,6 +15,10 @@ from monitor.storage.migration import SCHEMA_VERSION
 JOURNAL_FILE = "journal.db"
 NEWEST_RECEIVED = "SELECT max(received_at) FROM readings WHERE commit_no = (SELECT max(commit_no) FROM readings)"
 """When the newest reading came: of the last commit that has any, since a clock may have gone back."""
+ALERT_COLUMNS = (
+    "bed, rule, kind, priority, state, at, text, vital, device, value, threshold, alert_group, why, actor, session"
+)
+"""What of `alerts` makes an alert, in the order of `alert_of`."""
 
 
 def connect(path: Path, *, check_same_thread: bool = True) -> sqlite3.Connection:
@@ -35,9 +39,26 @@ def connect(path: Path, *, check_same_thread: bool = True) -> sqlite3.Connection
 
 
 def alert_of(row: Sequence[Any]) -> AlertEvent:
-    """The alert of a row of its eleven columns."""
-    bed, rule, kind, priority, state, *rest = row
-    return AlertEvent(bed, rule, Kind(kind), Priority(priority), AlertState(state), *rest)
+    """The alert of a row of its `ALERT_COLUMNS`. Raises ValueError for a word that this program does not know."""
+    bed, rule, kind, priority, state, at, text, vital, device, value, limit, *others = row
+    group, why, actor, session = (other or "" for other in others)
+    return AlertEvent(
+        bed,
+        rule,
+        Kind(kind),
+        Priority(priority),
+        AlertState(state),
+        at,
+        text,
+        vital,
+        device,
+        value,
+        limit,
+        group,
+        why,
+        actor,
+        session,
+    )
 
 
 def _connect_as(path: Path, mode: str, check_same_thread: bool) -> sqlite3.Connection:  # noqa: FBT001 - as sqlite3 names it

@@ -19,7 +19,7 @@ from monitor.storage import charts, waveforms
 from monitor.storage.backlog import RecordedWaveform
 from monitor.storage.blocks import FURTHEST
 from monitor.storage.charts import Band, Trace
-from monitor.storage.connection import JOURNAL_FILE, alert_of, connect
+from monitor.storage.connection import ALERT_COLUMNS, JOURNAL_FILE, alert_of, connect
 
 EARLIEST, LATEST = -(2**63), 2**63 - 1
 """What a time of the journal can be, UTC nanoseconds."""
@@ -31,11 +31,10 @@ _READINGS = """
     WHERE (:bed IS NULL OR bed = :bed) AND (:vital IS NULL OR vital = :vital)
       AND observed_at >= :since AND observed_at < :until
     ORDER BY observed_at, series.id"""
-_ALERTS = """
-    SELECT bed, rule, kind, priority, state, at, text, vital, device, value, threshold
-    FROM alerts
+_ALERTS = f"""
+    SELECT {ALERT_COLUMNS} FROM alerts
     WHERE (:bed IS NULL OR bed = :bed) AND at >= :since AND at < :until
-    ORDER BY at, id"""
+    ORDER BY at, id"""  # noqa: S608 - names of columns
 
 _WAVEFORMS = """
     SELECT device, rate, packed FROM waveforms WHERE bed = ? AND name = ? AND ends_at > ? AND begins_at < ?"""
@@ -96,7 +95,7 @@ class History:
     def alerts(
         self, bed: str | None = None, since: int | None = None, until: int | None = None
     ) -> Iterator[AlertEvent]:
-        """Changes of alert conditions with `since` <= at < `until` (UTC nanoseconds), in order of time."""
+        """Changes of alerts with `since` <= at < `until` (UTC nanoseconds), in order of time."""
         with self._opened() as connection:
             for row in connection.execute(_ALERTS, {"bed": bed, **_between(since, until)}):
                 yield alert_of(row)

@@ -106,6 +106,8 @@ class Journal:
         self.begins_with: Callable[[], Iterable[Entry]] = tuple
         """What a new file that takes the place of a damaged one begins with: the sessions that are open. Called on the
         writer's thread."""
+        self.begins_with_alerts: Callable[[], Iterable[AlertEvent]] = tuple
+        """The same of the alerts that stand."""
         self._lock = StationLock(data_dir, command=command)
         self._commit_every = commit_every
         self._max_waiting = max_waiting
@@ -218,6 +220,17 @@ class Journal:
         *others, last = [rows.entry_row(entry) for entry in entries]
         self._append(_Work([], [*others, last._replace(on_commit=on_commit)]))
 
+    async def committed(self, within: float) -> bool:
+        """Wait until all that was recorded so far is on disk, so many seconds at most; whether it is."""
+        done = asyncio.Event()
+        self.record("", "", (), done.set)
+        try:
+            # Of the wall: a clock in a test's hand must not decide about a disk.
+            await asyncio.wait_for(done.wait(), within)
+        except TimeoutError:
+            return False
+        return True
+
     def record_audit(self, actor: str, action: str, detail: str) -> None:
         """Keep who (`station`, or a person's login) did what to the record."""
         self._append(_Work([], [rows.audit_row(time.time_ns(), actor, action, detail)]))
@@ -274,8 +287,8 @@ class Journal:
 
     # From here on: the writer's thread.
 
-    def _opened(self) -> Database:
-        """The file, brought to the present schema; where it is damaged a new one in its place."""
+    def _opened(self, work: _Work = _NOTHING) -> Database:
+        """The file, brought to the present schema; where it is damaged a new one in its place. `work` comes next."""
         if self._damage is None:
             try:
                 database = Database(self.path)
@@ -286,7 +299,7 @@ class Journal:
                     self._check = CheckBeside(self.path, self._found_damaged)
                 if 0 < (schema := database.prepared.migrated_from) < SCHEMA_VERSION:
                     self._audit_first("journal migrated", f"schema {schema} to {SCHEMA_VERSION}")
-                return self._begun(database)
+                return self._begun(database, work)
         try:
             aside = set_aside(self.path, time.time_ns()).name
         except OSError as error:
@@ -296,11 +309,17 @@ class Journal:
         self._audit_first("damaged journal set aside", f"{aside}: {damage}")
         self._damaged = damaged_files(self.path.parent)
         self._begins = True
-        return self._begun(Database(self.path))
+        return self._begun(Database(self.path), work)
 
-    def _begun(self, database: Database) -> Database:
+    def _begun(self, database: Database, work: _Work) -> Database:
         """The file with what a new one begins with: before anything else, so that no session lacks its beginning."""
-        if self._begins and (first := [rows.entry_row(entry) for entry in self.begins_with()]):
+        first = []
+        if self._begins:
+            first += [rows.entry_row(entry) for entry in self.begins_with()]
+            with self._changed:
+                waiting = [*work.rows, *self._rows]
+            first += [row for event in self.begins_with_alerts() if (row := rows.alert_row(event)) not in waiting]
+        if first:
             try:
                 database.write([], first)
             except BaseException:
@@ -323,7 +342,7 @@ class Journal:
         while (work := self._next()) is not None:
             try:
                 if self._database is None:
-                    self._database = self._opened()
+                    self._database = self._opened(work)
                 if work.batches or work.rows:
                     self._done(work, self._database.write(*work))
             except Exception as error:  # noqa: BLE001 - whatever it is, the writer must live on: rows wait, health tells

@@ -16,8 +16,9 @@ _INSERT_DEVICE_EVENT = """
     INSERT INTO device_events (bed, device, kind, code, state, text, at, commit_no)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (at, bed, device, kind, code, state, text) DO NOTHING"""
 _INSERT_ALERT = """
-    INSERT INTO alerts (bed, rule, kind, priority, state, at, text, vital, device, value, threshold, commit_no)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+    INSERT INTO alerts (bed, rule, kind, priority, state, at, text, vital, device, value, threshold,
+        alert_group, why, actor, session, commit_no)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, nullif(?, ''), nullif(?, ''), nullif(?, ''), nullif(?, ''), ?)"""
 # Another entry with a number that is taken is refused, and not passed over as the same request is.
 _INSERT_ENTRY = """
     INSERT INTO session_entries (session, number, kind, at, entered_at, author, bed, content, request, commit_no)
@@ -79,9 +80,28 @@ def link_row(bed: str, device: str, state: LinkState, detail: str, at: int) -> R
 
 
 def alert_row(event: AlertEvent) -> Row:
-    """The row for what became of an alert condition."""
-    words = (event.kind.value, event.priority.value, event.state.value)
-    return Row(_INSERT_ALERT, (event.bed, event.rule, *words, *event[5:]), "alerts")
+    """The row for what became of an alert."""
+    return Row(
+        _INSERT_ALERT,
+        (
+            event.bed,
+            event.rule,
+            event.kind.value,
+            event.priority.value,
+            event.state.value,
+            event.at,
+            event.text,
+            event.vital,
+            event.device,
+            event.value,
+            event.limit,
+            event.group,
+            event.why,
+            event.actor,
+            event.session,
+        ),
+        "alerts",
+    )
 
 
 def entry_row(entry: Entry) -> Row:

@@ -14,7 +14,7 @@ from deploy.grafana import make
 from drivers.clock import NS, iso
 from drivers.events import Validity
 from drivers.vitals import VITALS
-from monitor.alerts.conditions import AlertEvent, AlertState, Kind, Priority
+from monitor.alerts.conditions import ALARM, AUDIO, AlertEvent, AlertState, Kind, Priority, Why
 from monitor.sinks.line_protocol import alert_lines, vitals_lines
 from monitor.storage.backlog import ReadingTuple
 from tests.deploy.as_grafana import DASHBOARDS, FOLDER, Frame, Range, dashboard, frames, interpolated
@@ -26,7 +26,7 @@ LENGTH = 1200
 """Seconds that were recorded until then."""
 LAST_HOUR = Range(iso(END - 3600 * NS), iso(END), now=iso(END))
 WEEK = Range(iso(END - 7 * 86400 * NS), iso(END), step="10m0s", now=iso(END))
-SITE, BED, CALM = "north", "chair-1", "chair-2"
+SITE, BED, CALM, WATCHED = "north", "chair-1", "chair-2", "chair-3"
 VARIABLES = {"site": SITE, "bed": BED, "offset": "0h"}
 
 DIP, GAP, OFF, MOTION = 300, range(400, 460), range(600, 630), range(700, 710)
@@ -93,12 +93,42 @@ def alert(at_: int, state: AlertState, *, bed: str = BED, rule: str = "spo2_low"
     return AlertEvent(bed, rule, Kind.TECHNICAL, Priority.MEDIUM, state, at_, "cuff: sends nothing", device="cuff")
 
 
+def told(at_: float, state: AlertState, why: Why, **others: Any) -> AlertEvent:
+    return alert(at(at_), state)._replace(bed=WATCHED, why=why, **others)
+
+
+HIGH_PULSE = {"rule": "pulse_rate_high", "text": "PR 141 > 130"}
+AUDIO_OFF = {"rule": AUDIO, "kind": Kind.OTHER, "priority": Priority.NONE, "text": "Audio off"}
+ALARM_ON = {"rule": ALARM, "kind": Kind.OTHER, "priority": Priority.NONE, "text": "Alarm signals are given"}
+TREATED = [
+    # Escalated: the same alert goes on in another series, and has to end in the first one too.
+    told(200, AlertState.ON, Why.READING, priority=Priority.MEDIUM),
+    told(320, AlertState.ON, Why.ESCALATED),
+    told(330, AlertState.ACKNOWLEDGED, Why.OPERATOR, actor="Kim"),
+    told(340, AlertState.OFF, Why.READING),
+    # Seen, not over.
+    told(500, AlertState.ON, Why.READING, priority=Priority.MEDIUM, **HIGH_PULSE),
+    told(620, AlertState.ON, Why.ESCALATED, **HIGH_PULSE),
+    told(630, AlertState.ACKNOWLEDGED, Why.OPERATOR, **HIGH_PULSE),
+    told(810, AlertState.ACKNOWLEDGED, Why.REMINDER, **HIGH_PULSE),
+    told(990, AlertState.ON, Why.REMINDER, **HIGH_PULSE),
+    told(991, AlertState.ACKNOWLEDGED, Why.OPERATOR, **HIGH_PULSE),
+    told(400, AlertState.ON, Why.READING, rule="nibp_high", text="SBP 190 > 180"),
+    told(410, AlertState.LATCHED, Why.READING, rule="nibp_high", text="SBP 150"),
+    told(450, AlertState.ON, Why.READING, rule="part", priority=Priority.NONE, text="a part of a combination"),
+    told(460, AlertState.PAUSED, Why.OPERATOR, **AUDIO_OFF),
+    told(470, AlertState.OFF, Why.OPERATOR, **AUDIO_OFF),
+    told(460, AlertState.PAUSED, Why.OPERATOR, **ALARM_ON),
+    told(480, AlertState.ON, Why.TIME, **ALARM_ON),
+    AlertEvent("", "sink_behind", Kind.TECHNICAL, Priority.LOW, AlertState.ON, at(700), "behind", why=Why.STATION),
+]
 ALERTS = [
     alert(END - 2 * 86400 * NS, AlertState.ON, rule="device_lost_cuff"),
     alert(at(300), AlertState.ON),
     alert(at(310), AlertState.OFF),
     alert(at(1000), AlertState.ON),
     alert(at(1100), AlertState.ON, bed=CALM, rule="device_lost_cuff"),
+    *TREATED,
 ]
 
 
@@ -371,9 +401,13 @@ def test_decimals_are_a_vitals_own(server: Influxd) -> None:
 
 def test_only_alerts_that_stand_are_on_the_wall(server: Influxd) -> None:
     frame = single(server, "wall", "Alerts that stand")
-    assert frame.rows("since", "bed", "priority", "kind", "alert") == [
-        (at(1000), BED, "high", "physiological", "SpO₂ 71 < 90"),
-        (at(1100), CALM, "medium", "technical", "cuff: sends nothing"),
+    assert frame.rows("since", "bed", "priority", "kind", "alert", "state") == [
+        (at(400), WATCHED, "high", "physiological", "SBP 150", "latched"),
+        (at(500), WATCHED, "high", "physiological", "PR 141 > 130", "acknowledged"),
+        (at(1000), BED, "high", "physiological", "SpO₂ 71 < 90", "on"),
+        (at(1100), CALM, "medium", "technical", "cuff: sends nothing", "on"),
+        (at(700), None, "low", "technical", "behind", "on"),
+        (at(460), WATCHED, "none", "other", "Audio off", "off"),
     ]
 
 
@@ -408,9 +442,12 @@ def test_minutes_recorded_belong_to_the_clinics_days(
 
 def test_alerts_are_counted_by_day(server: Influxd) -> None:
     frame = single(server, "sessions", "Alerts a day", WEEK, offset="-5h")
-    assert sorted(frame.rows("day", "bed", "priority", "kind", "alerts")) == [
+    assert set(frame.rows("day", "bed", "priority", "kind", "alerts")) == {
         ("2026-11-22", BED, "medium", "technical", 1),
         ("2026-11-24", BED, "high", "physiological", 2),
         ("2026-11-24", CALM, "medium", "technical", 1),
-    ]
+        ("2026-11-24", WATCHED, "high", "physiological", 1),
+        ("2026-11-24", WATCHED, "medium", "physiological", 2),
+        ("2026-11-24", None, "low", "technical", 1),
+    }
     assert len(single(server, "sessions", "Alerts", WEEK).fields["_time"]) == len(ALERTS)

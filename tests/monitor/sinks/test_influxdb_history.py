@@ -15,7 +15,7 @@ import pytest
 from drivers.clock import NS
 from drivers.errors import ConfigError, SinkBusy, SinkRefused
 from drivers.events import Cause, Reading, Validity, measured, missing
-from monitor.alerts.conditions import AlertEvent, AlertState, Kind, Priority
+from monitor.alerts.conditions import AUDIO, AlertEvent, AlertState, Kind, Priority, Why
 from monitor.config import InfluxdbConfig
 from monitor.sinks import influxdb_history
 from monitor.sinks.influxdb_history import InfluxdbHistory
@@ -116,13 +116,17 @@ async def test_alerts_are_those_of_the_journal(
         event("b_rule", AlertState.ON, NOW + 2 * NS, ""),
         AlertEvent("chair-0", "lost", Kind.TECHNICAL, Priority.LOW, AlertState.OFF, NOW + 2 * NS, "-", "", "ox", 0.1),
         event("a_rule", AlertState.OFF, NOW + 300 * DAY, "back"),
+        AlertEvent(
+            *("chair-1", AUDIO, Kind.OTHER, Priority.NONE, AlertState.PAUSED, NOW + 301 * DAY, "for 120 s", "", ""),
+            *(120.0, None, AUDIO, Why.OPERATOR, 'Kim "KM"\nMöller', "2026-11-25-chair-1"),
+        ),
     ]
     await forwarded(tmp_path, server, bucket, "clinic", {}, events)
     assert list(History(tmp_path).alerts()) == events
     in_order = sorted(events, key=lambda event: (event.at, event.bed, event.rule))
     assert list(records.alerts()) == [("clinic", event) for event in in_order]
     assert list(records.alerts(bed="chair-0")) == [("clinic", events[4])]
-    assert list(records.alerts(since=NOW + 2 * NS + 1)) == [("clinic", events[5])]
+    assert list(records.alerts(since=NOW + 2 * NS + 1)) == [("clinic", events[5]), ("clinic", events[6])]
     assert [event for _, event in records.alerts(until=NOW + 999_999_999)] == events[:1]
     priorities = {type(event.priority) for _, event in records.alerts()}
     assert priorities == {Priority}

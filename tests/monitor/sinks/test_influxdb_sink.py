@@ -407,7 +407,7 @@ async def test_real_a_portion_that_is_sent_twice_is_there_once(server, monkeypat
         once = count(server, server.bucket)
         # Each valid reading one field, the invalid one two; an alert has a state and a text; an opened session seven;
         # a sample each.
-        assert once == 12 + 2 + 2 * 2 + 7 + 75
+        assert once == 12 + 2 + 2 * len(AlertState) + 7 + 75
         server.kill()
         with pytest.raises(SinkBusy):
             await sink.send(portion)

@@ -15,7 +15,7 @@ from line_protocol_parser import parse_line
 
 from drivers.clock import NS
 from drivers.events import Validity, Waveform
-from monitor.alerts.conditions import AlertEvent, AlertState, Kind, Priority
+from monitor.alerts.conditions import AlertEvent, AlertState, Kind, Priority, Why
 from monitor.sessions.entries import Entry
 from monitor.sessions.entries import Kind as SessionKind
 from monitor.sessions.text import text_of
@@ -148,6 +148,10 @@ def test_an_alert() -> None:
             f'state="on",text="SpO₂ 86 < 90",value=86.0,limit=90.0,vital="spo2",device="oximeter" {AT}'
         )
     ]
+    by_a_person = alert(group="spo2", why=Why.OPERATOR, actor='Kim "KM" Möller', session="2026-11-25-a")
+    assert alert_lines("clinic", [by_a_person])[0].endswith(
+        rf'device="oximeter",group="spo2",why="operator",actor="Kim \"KM\" Möller",session="2026-11-25-a" {AT}'
+    )
     bare = alert(vital="", device="", value=None, limit=None)
     assert alert_lines("clinic", [bare])[0].endswith(f' state="on",text="SpO₂ 86 < 90" {AT}')
 

@@ -111,7 +111,7 @@ def test_portions_are_whole_commits_and_together_everything_once(commits, cursor
 
 
 def test_what_is_in_a_portion(tmp_path):
-    event = alert(7, value=86.0, limit=90.0)
+    event = alert(7, value=86.0, limit=90.0, group="spo2", why="operator", actor="Kim Möller", session="s1")
     technical = alert(8, kind=Kind.TECHNICAL, priority=Priority.LOW, state=AlertState.OFF, vital="", device="oximeter")
     with database(tmp_path) as writer:
         commit(writer, [measured("spo2", 97.0, 10, 11), missing("pulse_rate", 12, 13, Cause.SENSOR_OFF)], bed="b 2")

@@ -10,7 +10,7 @@ import pytest
 
 from drivers.errors import JournalUnusable
 from drivers.events import Cause, Validity, measured, missing
-from monitor.alerts.conditions import AlertEvent, AlertState, Kind, Priority
+from monitor.alerts.conditions import AlertEvent, AlertState, Kind, Priority, Why
 from monitor.storage.history import History
 from monitor.storage.journal import Journal
 from tests.monitor.storage.helpers import PROJECT
@@ -102,15 +102,24 @@ async def test_alerts_come_back_as_they_went_in_in_order_of_time(tmp_path):
     technical = AlertEvent(
         "b", "device_lost_oximeter", Kind.TECHNICAL, Priority.LOW, AlertState.OFF, 10, "back", device="oximeter"
     )
+    by_a_person = physiological._replace(
+        priority=Priority.NONE,
+        state=AlertState.ACKNOWLEDGED,
+        at=30,
+        group="spo2_low",
+        why=Why.OPERATOR,
+        actor="Kim Möller",
+        session="2026-11-25-a",
+    )
     journal = Journal(tmp_path)
     journal.open()
-    journal.record_alerts([physiological, technical])
+    journal.record_alerts([physiological, technical, by_a_person])
     await journal.close()
 
     history = History(tmp_path)
-    assert list(history.alerts()) == [technical, physiological]
-    assert list(history.alerts(bed="a")) == [physiological]
-    assert list(history.alerts(since=11)) == [physiological]
+    assert list(history.alerts()) == [technical, physiological, by_a_person]
+    assert list(history.alerts(bed="a")) == [physiological, by_a_person]
+    assert list(history.alerts(since=11)) == [physiological, by_a_person]
     assert list(history.alerts(until=20)) == [technical]
     assert isinstance(next(history.alerts()).priority, Priority)
 

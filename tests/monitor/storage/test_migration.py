@@ -10,7 +10,7 @@ import pytest
 from drivers.clock import NS
 from drivers.errors import JournalUnusable
 from drivers.events import measured
-from monitor.alerts.conditions import AlertEvent, AlertState, Kind, Priority
+from monitor.alerts.conditions import AlertEvent, AlertState, Kind, Priority, Why
 from monitor.sessions.entries import Kind as SessionKind
 from monitor.storage import chain, migration
 from monitor.storage.backlog import Backlog
@@ -21,6 +21,8 @@ from monitor.storage.journal import Journal
 from monitor.storage.migration import SCHEMA_VERSION, SCHEMAS
 from monitor.storage.session_entries import SessionEntries
 from monitor.storage.set_aside import damaged_files
+from monitor.storage.standing import standing
+from monitor.storage.verify import verify
 from tests.monitor.storage.helpers import (
     PROJECT,
     START,
@@ -28,6 +30,7 @@ from tests.monitor.storage.helpers import (
     assert_charts_hold_the_rows,
     assert_whole,
     chain_of,
+    change,
     entry,
     record,
 )
@@ -171,6 +174,74 @@ async def test_journal_of_an_older_program_takes_sessions(tmp_path, version, ope
     assert SessionEntries(tmp_path).maybe_open() == [[opening]]
     assert ("session_entries", 1) in chain_of(tmp_path)
     assert_whole(tmp_path)
+
+
+THIRD_ALERTS = [
+    (4, 13, "a", "spo2_low", "physiological", "high", "on", START + 3, "SpO₂ 85 < 90", "spo2", "ox", 85.0, 90.0),
+    (5, 13, "", "clock_jumped", "technical", "low", "on", START + 4, "", "", "", None, None),
+]
+
+
+def journal_of_schema_3_with_alerts(folder):
+    """Alerts that were bound when they had fewer columns; the chain as it then was."""
+    journal_of(folder, 3)
+    with contextlib.closing(sqlite3.connect(folder / "journal.db", isolation_level=None)) as connection:
+        for row in THIRD_ALERTS:
+            connection.execute("INSERT INTO alerts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+            chain.append(connection, "alerts", row[0])
+    return ask(folder, "SELECT * FROM chain ORDER BY id")
+
+
+async def test_hashes_of_alerts_that_were_chained_before_schema_4_still_hold(tmp_path, opened):
+    before = journal_of_schema_3_with_alerts(tmp_path)
+    assert [row[1:3] for row in before[-2:]] == [("alerts", 4), ("alerts", 5)]
+    journal = opened(tmp_path)
+    by_a_person = AlertEvent(
+        *("a", "spo2_low", Kind.PHYSIOLOGICAL, Priority.HIGH, AlertState.ACKNOWLEDGED, START + 5, "SpO₂ 85 < 90"),
+        *("spo2", "ox", 85.0, 90.0, "spo2", Why.OPERATOR, "Kim Möller", "2026-11-25-a"),
+    )
+    bare = AlertEvent("b 2", "nibp_high", Kind.PHYSIOLOGICAL, Priority.LOW, AlertState.ON, START + 6, "high")
+    journal.record_alerts([by_a_person, bare])
+    await journal.close()
+    assert ask(tmp_path, "SELECT * FROM chain ORDER BY id")[: len(before)] == before
+    assert_whole(tmp_path)
+
+    *older, last, new = History(tmp_path).alerts(since=START + 3)
+    assert [event[11:] for event in (*older, last, new)] == [("",) * 4, ("",) * 4, by_a_person[11:], ("",) * 4]
+    assert (last, new) == (by_a_person, bare)
+    assert ask(tmp_path, "SELECT alert_group, why, actor, session FROM alerts WHERE id IN (4, 7)") == [(None,) * 4] * 2
+    # What was on before, at whatever schema, stands.
+    assert [(event.rule, since) for event, since in standing(tmp_path)] == [
+        ("device_lost_oximeter", START + 1),
+        ("clock_jumped", START + 4),
+        ("spo2_low", START + 3),
+        ("nibp_high", START + 6),
+    ]
+
+
+@pytest.mark.parametrize("column", ["alert_group", "why", "actor", "session"])
+@pytest.mark.parametrize(("row", "becomes"), [(6, "'someone else'"), (6, "NULL"), (4, "'Kim Möller'"), (4, "''")])
+async def test_what_schema_4_added_is_bound_by_the_chain(tmp_path, opened, column, row, becomes):
+    journal_of_schema_3_with_alerts(tmp_path)
+    journal = opened(tmp_path)
+    journal.record_alerts(
+        [
+            AlertEvent(
+                *("a", "spo2_low", Kind.PHYSIOLOGICAL, Priority.HIGH, AlertState.ACKNOWLEDGED, START + 5, "low"),
+                *("spo2", "ox", 85.0, 90.0, "spo2", Why.OPERATOR, "Kim Möller", "2026-11-25-a"),
+            )
+        ]
+    )
+    await journal.close()
+    assert_whole(tmp_path)
+    [(trigger,)] = ask(tmp_path, "SELECT sql FROM sqlite_master WHERE name = 'alerts_stand'")
+    change(
+        tmp_path,
+        f"DROP TRIGGER alerts_stand; UPDATE alerts SET {column} = {becomes} WHERE id = {row}; {trigger};",
+    )
+    assert [check.text for check in verify(tmp_path / "journal.db").checks if not check.holds] == [
+        f"alerts row {row} (a, spo2_low, 2026-01-01T00:00:00.000000Z) was changed after it was written"
+    ]
 
 
 async def test_migrated_once(tmp_path):
