@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
 from drivers.codec import Driver, SerialLine
 from drivers.device import SILENT_AFTER
-from drivers.errors import ConfigError
 from drivers.transports.mqtt import MqttSettings
-from monitor.alerts.conditions import Limit, Priority
-from monitor.alerts.engine import Profile
-from monitor.config_base import Name, Seconds, Section
+from monitor.alerts.profile import ProfileConfig
+from monitor.alerts.profile_file import DEFAULT, SHIPPED, load_all, shipped
+from monitor.config_base import Name, Seconds, Section, secret
+from monitor.notify.settings import NotifyConfig
 from monitor.sessions.settings import SessionsConfig
 
 SIMULATED = "simulated"
@@ -71,6 +71,8 @@ class BedConfig(Section):
 
     id: Name
     label: Annotated[str, Field(min_length=1, max_length=40)] | None = None
+    same_arm: bool = False
+    """Whether the cuff and the oximeter are on one arm: the cuff's inflation then takes the oximeter's pulse away."""
     simulated_patient: PatientConfig = PatientConfig()
     devices: Annotated[tuple[DeviceConfig, ...], Field(min_length=1)]
 
@@ -80,39 +82,24 @@ class BedConfig(Section):
         return self.label or self.id
 
 
-class LimitConfig(Section):
-    """One side of one vital's limits."""
-
-    limit: float
-    priority: Priority
-    delay: Annotated[float, Field(ge=0, le=300)] = 0.0
-    hysteresis: Annotated[float, Field(ge=0)] = 0.0
-
-
-class VitalLimits(Section):
-    """Both sides of one vital's limits."""
-
-    low: LimitConfig | None = None
-    high: LimitConfig | None = None
-
-
 class AlertsConfig(Section):
     """What raises an alert."""
 
-    limits: dict[str, VitalLimits] = Field(default_factory=dict)
-    stale_after: Seconds = 10.0
-    stale_priority: Priority = Priority.LOW
-    device_lost_priority: Priority = Priority.MEDIUM
+    profile: str = DEFAULT
+    """In force on beds without a session, and in one that is opened without another."""
+    profiles: tuple[str, ...] = ()
+    """Files with the site's own profiles, relative to the configuration's folder."""
+    _of_site: Mapping[str, ProfileConfig] = PrivateAttr(default_factory=dict)
 
-    def profile(self) -> Profile:
-        """The same, as the alert engine takes it."""
-        limits = tuple(
-            Limit(vital, side, one.limit, one.priority, one.delay, one.hysteresis)
-            for vital, sides in self.limits.items()
-            for side, one in (("low", sides.low), ("high", sides.high))
-            if one is not None
-        )
-        return Profile(limits, self.stale_after, self.stale_priority, self.device_lost_priority)
+    @property
+    def all(self) -> Mapping[str, ProfileConfig]:
+        """Every profile by its name: the shipped ones, and those of the site's files once these were read."""
+        return {**{name: shipped(name) for name in SHIPPED}, **self._of_site}
+
+    def read_from(self, folder: Path) -> None:
+        """Read the site's files. Raises `ConfigError` with every fault of theirs."""
+        if self.profiles:
+            self._of_site = load_all(folder / name for name in self.profiles)
 
 
 class MqttConfig(Section):
@@ -129,7 +116,7 @@ class MqttConfig(Section):
     cert_file: str | None = None
     key_file: str | None = None
     publish_to: str | None = None
-    """`mqtt(s)://host[:port][/prefix]`: where the clinic's own systems are told of the sessions; nowhere without it."""
+    """`mqtt(s)://host[:port][/prefix]`: where the clinic's own systems are told of sessions and alerts."""
 
     def settings(self) -> MqttSettings:
         """The same with the secret read. Raises `ConfigError` where it is not to be had."""
@@ -143,7 +130,7 @@ class MqttConfig(Section):
         )
 
     def _password(self) -> str | None:
-        return _secret("mqtt.password", self.password_env, self.password_file)
+        return secret("mqtt.password", self.password_env, self.password_file)
 
 
 class InfluxdbConfig(Section):
@@ -165,14 +152,16 @@ class InfluxdbConfig(Section):
     insecure: bool = False
     """Whether the token may go over a network in clear."""
     waveforms: bool = False
+    behind_after: Seconds = 600.0
+    """Seconds without having all of the journal after which that is an alert."""
 
     def token(self) -> str:
         """The token to write with. Raises `ConfigError` where it is not to be had."""
-        return _secret("influxdb.token", self.token_env, self.token_file) or ""
+        return secret("influxdb.token", self.token_env, self.token_file) or ""
 
     def read_token(self) -> str:
         """The token to read with: the one to write with, where no other is named."""
-        return _secret("influxdb.read_token", self.read_token_env, self.read_token_file) or self.token()
+        return secret("influxdb.read_token", self.read_token_env, self.read_token_file) or self.token()
 
 
 class JournalConfig(Section):
@@ -180,19 +169,6 @@ class JournalConfig(Section):
 
     keep_days: Annotated[int, Field(ge=30, le=36500)] | None = None
     """Readings and waveforms older than that are removed; for ever without it."""
-
-
-def _secret(key: str, variable: str | None, file: str | None) -> str | None:
-    if variable is not None:
-        if variable not in os.environ:
-            raise ConfigError([f"{key}_env: the environment has no variable {variable}"])
-        return os.environ[variable]
-    if file is not None:
-        try:
-            return Path(file).read_text(encoding="utf-8").strip()
-        except OSError as error:
-            raise ConfigError([f"{key}_file: {file}: {error.strerror}"]) from error
-    return None
 
 
 class WebConfig(Section):
@@ -214,3 +190,4 @@ class StationConfig(Section):
     beds: Annotated[tuple[BedConfig, ...], Field(min_length=1)]
     alerts: AlertsConfig = AlertsConfig()
     sessions: SessionsConfig = SessionsConfig()
+    notify: NotifyConfig = NotifyConfig()

@@ -1,7 +1,4 @@
-"""What is wrong with a configuration each of whose keys is well formed: names, addresses, limits that do not fit.
-
-A fault is where (the keys and positions that lead there) and what; `config_file` adds the line.
-"""
+"""What is wrong with a configuration each of whose keys is well formed: names and addresses that do not fit."""
 
 from __future__ import annotations
 
@@ -17,29 +14,21 @@ from drivers import registry
 from drivers.codec import Driver
 from drivers.errors import UnknownDriver
 from drivers.transports.factory import mqtt_address, transport_kind
-from drivers.vitals import VITALS
-from monitor.config import (
-    SIMULATED,
-    BedConfig,
-    DeviceConfig,
-    InfluxdbConfig,
-    LimitConfig,
-    MqttConfig,
-    StationConfig,
-    VitalLimits,
-)
+from monitor.config import SIMULATED, BedConfig, DeviceConfig, InfluxdbConfig, MqttConfig, StationConfig
+from monitor.config_faults import Fault, Path_, faults_of, twice
 
-Path_ = tuple[str | int, ...]
-Fault = tuple[Path_, str]
-"""Where, as the keys and positions that lead there, and what."""
+THE_STATION = "station"
+"""What people say and read in place of a bed for the station itself."""
 
 
 def cross_check(config: StationConfig) -> Iterator[Fault]:
-    """What no single key can be blamed for: names used twice, limits crossed, things that do not fit together."""
+    """What no single key can be blamed for: names used twice, things that do not fit together."""
     yield from twice(((("beds", b, "id"), bed.id) for b, bed in enumerate(config.beds)), "bed")
     yield from twice(((("beds", b, "label"), bed.title) for b, bed in enumerate(config.beds)), "bed")
     ports: dict[str, str] = {}
     for b, bed in enumerate(config.beds):
+        if bed.id == THE_STATION:
+            yield ("beds", b, "id"), f"{THE_STATION} means the station itself: give the bed another name"
         where: Path_ = ("beds", b, "devices")
         ids = [((*where, d, "id"), device.id) for d, device in enumerate(bed.devices)]
         yield from twice(ids, "device of this bed")
@@ -50,8 +39,6 @@ def cross_check(config: StationConfig) -> Iterator[Fault]:
             if address != SIMULATED and address in ports:
                 yield (*where, d, "url"), f"{address} is already the address of {ports[address]}"
             ports[address] = f"{bed.id}/{device.id}"
-    for vital, sides in config.alerts.limits.items():
-        yield from _check_limits(vital, sides, ("alerts", "limits", vital))
     if config.mqtt.password_env is not None and config.mqtt.password_file is not None:
         yield ("mqtt", "password_file"), "give the password by password_env or by password_file, not both"
     if config.mqtt.publish_to is not None and (problem := publish_to_problem(config.mqtt.publish_to)):
@@ -76,51 +63,6 @@ def _check_influxdb(sink: InfluxdbConfig) -> Iterator[Fault]:
             ("influxdb", "url"),
             "http:// would send the token in clear over the network: use https://, or say `insecure: true`",
         )
-
-
-def _check_limits(vital: str, sides: VitalLimits, where: Path_) -> Iterator[Fault]:
-    if vital not in VITALS:
-        yield where, no_such_vital(vital)
-        return
-    low, high = sides.low, sides.high
-    if low is not None and high is not None and low.limit >= high.limit:
-        yield (*where, "low", "limit"), f"low limit {low.limit:g} is not below high limit {high.limit:g}"
-        return
-    lowest, highest = VITALS[vital].plausible
-    if low is not None:
-        clears_at = low.limit + low.hysteresis
-        yield from _check_limit(vital, low, (*where, "low"), clears_at, lowest, high.limit if high else highest)
-    if high is not None:
-        clears_at = high.limit - high.hysteresis
-        yield from _check_limit(vital, high, (*where, "high"), clears_at, low.limit if low else lowest, highest)
-
-
-def _check_limit(
-    vital: str, one: LimitConfig, where: Path_, clears_at: float, lowest: float, highest: float
-) -> Iterator[Fault]:
-    """`lowest` to `highest` is where the alert can go off; the limit itself need only be plausible."""
-    about = VITALS[vital]
-    if problem := implausible(vital, one.limit):
-        yield (*where, "limit"), problem
-    elif not lowest <= clears_at <= highest:
-        yield (
-            (*where, "hysteresis"),
-            f"the alert would go off only at {clears_at:g} {about.unit_label}, outside {lowest:g} to {highest:g}",
-        )
-
-
-def no_such_vital(name: str) -> str:
-    """What is said of a name that no vital has."""
-    return f"there is no vital {name!r}; there are: {', '.join(VITALS)}"
-
-
-def implausible(vital: str, value: float) -> str | None:
-    """What is wrong with a number that the vital is to be compared with; None if the vital can be that."""
-    about = VITALS[vital]
-    lowest, highest = about.plausible
-    if lowest <= value <= highest:
-        return None
-    return f"{value:g} {about.unit_label} is outside what {vital} can be, {lowest:g} to {highest:g}"
 
 
 def publish_to_problem(url: str) -> str | None:
@@ -178,11 +120,12 @@ def _missing(section: str, given: object, variables: Iterable[str], files: Itera
             yield (section, key), f"the environment has no variable {variable}"
     for key in files:
         name = getattr(given, key)
-        if name is not None and (problem := _unreadable(Path(name))):
+        if name is not None and (problem := unreadable(Path(name))):
             yield (section, key), f"{name}: {problem}"
 
 
-def _unreadable(file: Path) -> str | None:
+def unreadable(file: Path) -> str | None:
+    """Why a file cannot be read; None where it can."""
     try:
         file.open("rb").close()
     except OSError as error:
@@ -227,33 +170,3 @@ def _address_problem(address: str, driver: Driver) -> str | None:
     if kind not in driver.transports:
         return f"the driver {driver.name} does not work over {kind}, but over {', '.join(driver.transports)}"
     return None
-
-
-def twice(named: Iterable[tuple[Path_, str]], what: str) -> Iterator[Fault]:
-    """Each name that another of the same kind (`what`) has before it; `named` has each with where it stands."""
-    seen: set[str] = set()
-    for where, name in named:
-        if name in seen:
-            yield where, f"there is already a {what} called {name!r}"
-        seen.add(name)
-
-
-def faults_of(error: ValidationError, prefix: Path_ = ()) -> list[Fault]:
-    """What pydantic found, in the project's words; `prefix` leads to the part that it looked at."""
-    faults = []
-    errors = error.errors(include_url=False)
-    for one in errors:
-        text = one["msg"][0].lower() + one["msg"][1:]
-        if one["type"] == "extra_forbidden":
-            text = "unknown key"
-        elif one["type"] == "missing":
-            text = "is missing"
-        elif one["type"] == "too_short" and isinstance(one["input"], list):
-            # pydantic counts only the items without a fault: where it names one, the list itself is not to blame.
-            if any(other["loc"][: len(one["loc"])] == one["loc"] for other in errors if other is not one):
-                continue
-            text = "at least one is needed"
-        elif not isinstance(one["input"], dict | list):
-            text += f"; got {one['input']!r}"
-        faults.append(((*prefix, *one["loc"]), text))
-    return faults

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from drivers.vitals import VITALS
 from monitor.config import StationConfig
-from monitor.config_checks import Fault, Path_, implausible, no_such_vital, twice
+from monitor.config_faults import Fault, Path_, implausible, no_such_vital, twice
 from monitor.sessions.scales import SCALES, Scale
 from monitor.sessions.settings import (
     DischargeConfig,

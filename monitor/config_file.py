@@ -1,42 +1,20 @@
-"""Reading a configuration file: every fault with its file, line and path.
-
-YAML is read as 1.2, where `no` and `12:30` are text. Other readers take the same words for false and 750, so plain
-ones are refused: who means text puts it in quotes. Of YAML only what JSON has too is taken: `_faults_of_form` names
-the rest.
-"""
+"""Reading a configuration file and the profiles that it names: every fault with its file, line and path."""
 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
-from ruamel.yaml.reader import ReaderError
-from ruamel.yaml.scalarstring import ScalarString
 
 from drivers.errors import ConfigError
 from monitor.config import StationConfig
-from monitor.config_checks import Fault, Path_, check_secrets, cross_check, faults_of
+from monitor.config_checks import check_secrets, cross_check, unreadable
 from monitor.config_checks_sessions import check_sessions
-
-_AMBIGUOUS = re.compile(r"(?i:yes|no|on|off)|[-+]?\d+(:[0-5]?\d)+")
-"""Not `y` and `n`: YAML 1.1 has them too, but its common readers take them for text, and `N` is a line's parity."""
-
-_PLAIN = "tag:yaml.org,2002:"
-_MOST_NODES = 100_000
-"""A station of a thousand devices has a third of that; aliases of aliases can have more than any memory holds."""
-_DEEPEST = 30
-"""Levels; a configuration needs nine."""
-_TOO_MUCH = "nested too deeply, or too large with its aliases filled in"
-_LONGEST_INTEGER = 30
-"""Digits; 64 bits need twenty. Python refuses to convert those of thousands of digits."""
+from monitor.config_faults import Fault, faults_of
+from monitor.notify.checks import check_notify, check_notify_secrets
+from monitor.yaml_file import YamlFile
 
 
 def default_path() -> Path:
@@ -51,147 +29,47 @@ def load(path: Path, *more: Callable[[StationConfig], Iterable[Fault]], here: bo
     `more` are checks of those who know more than this floor: of the command line, which knows the scenarios. With
     `here` false, the broker's password and files need not be on this machine: for those who connect to nothing.
     """
-    document = _read(path)
+    file = YamlFile(path)
+    document = file.json()
+    if not isinstance(document, dict):
+        raise ConfigError([f"{path}:1: expected a mapping with at least `beds:`"])
     faults: list[Fault] = []
+    of_profiles: list[str] = []
     config = None
     try:
-        # As JSON: the strict mode then still takes lists for tuples and words for enumerations.
         config = StationConfig.model_validate_json(json.dumps(document))
     except ValidationError as error:
         faults += faults_of(error)
     else:
-        for check in (cross_check, check_sessions, *((check_secrets,) if here else ()), *more):
+        secrets = (check_secrets, check_notify_secrets) if here else ()
+        for check in (cross_check, check_sessions, check_notify, *secrets, *more):
             faults += check(config)
+        missing = list(_missing_profiles(config, path.parent))
+        faults += missing
+        if not missing:
+            try:
+                config.alerts.read_from(path.parent)
+            except ConfigError as error:
+                of_profiles = error.faults
+            else:
+                faults += _check_profile_in_force(config)
     known = {where for where, _ in faults}
-    faults += [fault for fault in _ambiguous_words(document, ()) if fault[0] not in known]
-    if faults or config is None:
-        raise _error(path, [(_line(document, where), where, text) for where, text in faults])
+    faults += [fault for fault in file.ambiguous_words() if fault[0] not in known]
+    if faults or of_profiles or config is None:
+        raise ConfigError(file.in_words(faults) + of_profiles)
     return config
 
 
-def _read(path: Path) -> CommentedMap:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        raise ConfigError([f"{path}:{line}: not text in UTF-8: {error.reason}"]) from error
-    except OSError as error:
-        raise ConfigError([f"{path}: {error.strerror}"]) from error
-    try:
-        # Twice: the nodes have what the values have lost (tags, lines of keys) or could not be made of.
-        root = _yaml().compose(text)
-        if faults := list(_faults_of_form(root) if root else ()):
-            raise _error(path, faults)
-        document = _yaml().load(text)
-    except MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise ConfigError([f"{path}:{line}: {_in_one_line(error.problem or error.context or error)}"]) from error
-    except ReaderError as error:
-        line = text.count("\n", 0, error.position) + 1
-        raise ConfigError([f"{path}:{line}: not readable as YAML: {_in_one_line(error)}"]) from error
-    except YAMLError as error:
-        raise ConfigError([f"{path}: not readable as YAML: {_in_one_line(error)}"]) from error
-    except RecursionError as error:
-        raise ConfigError([f"{path}: nested too deeply"]) from error
-    if not isinstance(document, CommentedMap):
-        raise ConfigError([f"{path}:1: expected a mapping with at least `beds:`"])
-    return document
+def _missing_profiles(config: StationConfig, folder: Path) -> Iterator[Fault]:
+    for index, name in enumerate(config.alerts.profiles):
+        if problem := unreadable(folder / name):
+            yield ("alerts", "profiles", index), f"{name}: {problem}"
 
 
-def _yaml() -> YAML:
-    yaml = YAML(typ="rt", pure=True)
-    yaml.preserve_quotes = True
-    return yaml
-
-
-def _in_one_line(what: object) -> str:
-    return " ".join(str(what).split())
-
-
-def _error(path: Path, faults: list[tuple[int, Path_, str]]) -> ConfigError:
-    lines = sorted((line, f"{_dotted(where)}: {text}" if where else text) for line, where, text in faults)
-    return ConfigError([f"{path}:{line}: {text}" for line, text in lines])
-
-
-def _faults_of_form(root: Node) -> Iterator[tuple[int, Path_, str]]:
-    """What stands there in a form that no value of a configuration has: line, path and text."""
-    resolver = _yaml().resolver
-    for count, (where, node, is_key) in enumerate(_nodes(root, ())):
-        line = node.start_mark.line + 1
-        if count == _MOST_NODES or len(where) > _DEEPEST:
-            yield line, where[:_DEEPEST], _TOO_MUCH
-            return
-        if is_key and not isinstance(node, ScalarNode):
-            yield line, where, "a key is one word, not a list or a mapping"
-        elif problem := _problem_of_form(node, resolver):
-            yield line, where, problem
-
-
-def _nodes(node: Node, where: Path_) -> Iterator[tuple[Path_, Node, bool]]:
-    """Every node with its path, and whether it is a key; a key has the path of its mapping."""
-    yield where, node, False
-    if isinstance(node, SequenceNode):
-        for index, item in enumerate(node.value):
-            yield from _nodes(item, (*where, index))
-    elif isinstance(node, MappingNode):
-        for key, value in node.value:
-            yield where, key, True
-            if isinstance(key, ScalarNode):
-                yield from _nodes(value, (*where, key.value))
-
-
-def _problem_of_form(node: Node, resolver: Any) -> str | None:
-    if not isinstance(node, ScalarNode):
-        plain = "seq" if isinstance(node, SequenceNode) else "map"
-        return None if node.tag == _PLAIN + plain else _no_tag(node)
-    if node.tag == f"{_PLAIN}timestamp":
-        return _ambiguous(node.value)
-    if node.tag not in (f"{_PLAIN}str", resolver.resolve(ScalarNode, node.value, (True, False))):
-        return _no_tag(node)
-    if node.tag == f"{_PLAIN}int" and len(node.value) > _LONGEST_INTEGER:
-        return f"a number of {len(node.value)} digits is too long"
-    if "\0" in node.value or any("\ud800" <= character <= "\udfff" for character in node.value):
-        return f"{node.value!a} has a character that no text can have"
-    return None
-
-
-def _no_tag(node: Node) -> str:
-    return f"the tag {str(node.tag).replace(_PLAIN, '!!')} is not known here; write the value without it"
-
-
-def _ambiguous_words(node: Any, where: Path_) -> Iterator[Fault]:
-    if isinstance(node, Mapping):
-        for key, value in node.items():
-            yield from _ambiguous_words(value, (*where, key))
-    elif isinstance(node, list):
-        for index, value in enumerate(node):
-            yield from _ambiguous_words(value, (*where, index))
-    elif isinstance(node, str) and not isinstance(node, ScalarString) and _AMBIGUOUS.fullmatch(node):
-        yield where, _ambiguous(node)
-
-
-def _ambiguous(word: str) -> str:
-    return f'{word} means different things to different readers of YAML; write "{word}", or true or false'
-
-
-def _line(document: CommentedMap, where: Path_) -> int:
-    """The line, from 1, of the deepest node on the path that the file has."""
-    node: Any = document
-    line = 0
-    for step in where:
-        try:
-            if isinstance(node, CommentedMap):
-                line = node.lc.key(step)[0]
-            elif isinstance(node, CommentedSeq):
-                line = node.lc.item(step)[0]
-            else:
-                break
-            node = node[step]
-        except (KeyError, IndexError, TypeError):
-            break
-    return line + 1
-
-
-def _dotted(where: Path_) -> str:
-    path = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in where)
-    return path.lstrip(".")
+def _check_profile_in_force(config: StationConfig) -> Iterator[Fault]:
+    known = config.alerts.all
+    if config.alerts.profile not in known:
+        yield (
+            ("alerts", "profile"),
+            f"there is no profile {config.alerts.profile!r}; there are: {', '.join(known)}",
+        )

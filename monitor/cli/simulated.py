@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from drivers.clock import Clock
 from drivers.registry import drivers
 from monitor.config import SIMULATED, StationConfig
-from monitor.config_checks import Fault
-from monitor.station import Addresses
+from monitor.config_faults import Fault
 from simulators.device_side import make_side
 from simulators.endpoint import PtyEndpoint
 from simulators.scenario import load_scenario, scenario_names
+
+if TYPE_CHECKING:
+    from monitor.station import Addresses
 
 
 def cannot_simulate(config: StationConfig) -> Iterator[Fault]:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from drivers.errors import ConfigError, JournalUnusable
 from monitor import config_file
 from monitor.config import BedConfig, DeviceConfig, StationConfig
-from monitor.config_checks import Fault
+from monitor.config_faults import Fault
 from monitor.storage.connection import JOURNAL_FILE, connect
 from monitor.storage.lock import StationLock
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -167,6 +168,29 @@ def test_check_says_ok_and_what_would_run() -> None:
     assert done.returncode == 0
     assert done.stdout.startswith("ok\n")
     assert "chair-1 (Chair 1): oximeter: nonin on simulated" in done.stdout
+    assert re.search(
+        r"profile adult_infusion \(Adult infusion\): \d+ rules, in force\n +TO BE SET BY THE RESPONSIBLE CLINICIAN\n",
+        done.stdout,
+    )
+
+
+def test_check_takes_a_profile_alone_and_with_its_site(tmp_path: Path) -> None:
+    profile, site = tmp_path / "ours.yaml", tmp_path / "site.yaml"
+    profile.write_text("profile: ours\ntitle: Ours\nrules:\n  spo2_low: SpO2 < 90 for 10 s, clears at 92, high\n")
+    done = call("check", profile)
+    assert (done.returncode, done.stdout) == (0, "ok\n  profile ours (Ours): 1 rule\n")
+    site.write_text(
+        "beds: [{id: a, devices: [{id: o, driver: nonin, url: simulated}]}]\n"
+        "alerts: {profile: ours, profiles: [ours.yaml]}\n"
+    )
+    done = call("check", site)
+    assert "  profile ours (Ours): 1 rule, in force\n" in done.stdout
+    assert re.search(r"profile adult_infusion .* rules\n", done.stdout)
+    profile.write_text("profile: ours\nrules:\n  spo2_low: SpO2 < 9\n")
+    for file in (profile, site):
+        done = call("check", file)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr.startswith(f"{profile}:3: rules.spo2_low.below: 9 % is outside what spo2 can be, 20 to 100")
 
 
 def test_check_names_every_fault_and_exits_with_2(tmp_path: Path) -> None:

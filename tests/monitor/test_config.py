@@ -11,7 +11,7 @@ import pytest
 
 from drivers.errors import ConfigError
 from monitor import config_file
-from monitor.alerts.conditions import Priority
+from monitor.alerts import profile_file
 from monitor.cli.simulated import cannot_simulate
 from monitor.config import InfluxdbConfig
 from tests.monitor.program import ROOT
@@ -25,9 +25,9 @@ beds:
         driver: nonin
         url: /dev/ttyUSB0
 alerts:
-  limits:
-    spo2:
-      low: {limit: 90, priority: high, delay: 5, hysteresis: 2}
+  profile: adult_infusion
+  profiles: []
+journal: {keep_days: 3650}
 """
 
 
@@ -47,8 +47,8 @@ def faults(tmp_path: Path, text: str) -> list[str]:
 def test_a_good_one_is_read(tmp_path: Path) -> None:
     config = config_file.load(write(tmp_path, GOOD))
     assert config.beds[0].title == "chair-1"
-    (limit,) = config.alerts.profile().limits
-    assert (limit.rule, limit.priority, limit.delay) == ("spo2_low", Priority.HIGH, 5)
+    assert not config.beds[0].same_arm
+    assert config.alerts.profile in config.alerts.all
 
 
 def test_the_shipped_one_is_good() -> None:
@@ -94,11 +94,35 @@ DOCUMENTED = [
 
 @pytest.mark.parametrize("block", DOCUMENTED)
 def test_what_the_documents_show_is_good(tmp_path: Path, block: str) -> None:
-    config_file.load(write(tmp_path, whole(block)), cannot_simulate, here=False)
+    if block.startswith("profile:"):
+        profile_file.load(write(tmp_path, block))
+    else:
+        config_file.load(write(tmp_path, whole(block)), cannot_simulate, here=False)
 
 
 def test_the_documents_show_some() -> None:
     assert len(DOCUMENTED) >= 7
+
+
+def test_the_profiles_of_a_site_are_beside_its_configuration(tmp_path: Path) -> None:
+    folder = tmp_path / "profiles"
+    folder.mkdir()
+    (folder / "strict.yaml").write_text("profile: strict\nextends: ours\nrules: {spo2_low: {below: 95}}\n")
+    (folder / "ours.yaml").write_text("profile: ours\nrules: {spo2_low: 'SpO2 < 90 for 10 s'}\n")
+    text = GOOD.replace("adult_infusion", "strict").replace("[]", "[profiles/strict.yaml, profiles/ours.yaml]")
+    alerts = config_file.load(write(tmp_path, text)).alerts
+    assert sorted(alerts.all) == ["adult_infusion", "ours", "strict"]
+    (rule,) = alerts.all[alerts.profile].compiled().rules
+    assert (rule.id, rule.threshold.value, rule.delay) == ("spo2_low", 95, 10)
+
+
+def test_faults_of_profiles_come_with_those_of_the_configuration(tmp_path: Path) -> None:
+    ours = tmp_path / "ours.yaml"
+    ours.write_text("profile: ours\nrules:\n  spo2_low: {vital: spo2, below: 9}\n")
+    text = GOOD.replace("driver: nonin", "driver: nonim").replace("[]", "[ours.yaml]")
+    found = faults(tmp_path, text)
+    assert found[0].startswith("6: beds[0].devices[0].driver: there is no driver 'nonim'")
+    assert found[1:] == [f"{ours}:3: rules.spo2_low.below: 9 % is outside what spo2 can be, 20 to 100"]
 
 
 def test_ids_are_filled_into_an_address(tmp_path: Path) -> None:
@@ -125,14 +149,10 @@ def test_ids_are_filled_into_an_address(tmp_path: Path) -> None:
         ("url: /dev/ttyUSB0", "url: tcp://x", "7: beds[0].devices[0].url: 'tcp://x' is incomplete; expected"),
         ("url: /dev/ttyUSB0", "url: mqtt://b/t", "7: beds[0].devices[0].url: the driver nonin does not work over mqtt"),
         ("        url: /dev/ttyUSB0\n", "", "5: beds[0].devices[0].url: is missing"),
-        ("    spo2:", "    spo3:", "10: alerts.limits.spo3: there is no vital 'spo3'"),
-        ("limit: 90", "limit: .nan", "11: alerts.limits.spo2.low.limit: input should be a finite number"),
-        ("priority: high", "priority: urgent", "11: alerts.limits.spo2.low.priority: input should be 'low'"),
-        (
-            "hysteresis: 2}",
-            "hysteresis: 2}\n      high: {limit: 80, priority: low}",
-            "11: alerts.limits.spo2.low.limit",
-        ),
+        ("adult_infusion", "adult", "9: alerts.profile: there is no profile 'adult'; there are: adult_infusion"),
+        ("[]", "[none.yaml]", "10: alerts.profiles[0]: none.yaml: No such file or directory"),
+        ("  profiles: []", "  limits: {}", "10: alerts.limits: unknown key"),
+        ("site: demo", "site: demo\nweb: {port: +80}", "2: web.port: +80 is the same as 80; write that, or"),
         (
             "url: /dev/ttyUSB0",
             "url: /dev/ttyUSB0\n        options: {format: 9}",
@@ -144,28 +164,6 @@ def test_ids_are_filled_into_an_address(tmp_path: Path) -> None:
         ("url: /dev/ttyUSB0", 'url: " "', "7: beds[0].devices[0].url: ' ' is blank"),
         ("url: /dev/ttyUSB0", 'url: "/dev/ttyUSB0 "', "7: beds[0].devices[0].url: '/dev/ttyUSB0 ' is blank, or has"),
         ("url: /dev/ttyUSB0", r'url: "/dev/tty\0"', "7: beds[0].devices[0].url: '/dev/tty\\x00' has a character"),
-        ("limit: 90", "limit: 101", "11: alerts.limits.spo2.low.limit: 101 % is outside what spo2 can be, 20 to 100"),
-        ("limit: 90", "limit: 0.9", "11: alerts.limits.spo2.low.limit: 0.9 % is outside"),
-        (
-            "hysteresis: 2",
-            "hysteresis: 11",
-            "11: alerts.limits.spo2.low.hysteresis: the alert would go off only at 101 %",
-        ),
-        (
-            "hysteresis: 2}",
-            "hysteresis: 6}\n      high: {limit: 95, priority: low}",
-            "11: alerts.limits.spo2.low.hysteresis: the alert would go off only at 96 %, outside 20 to 95",
-        ),
-        (
-            "hysteresis: 2}",
-            "hysteresis: 2}\n      high: {limit: 95, priority: low, hysteresis: 6}",
-            "12: alerts.limits.spo2.high.hysteresis: the alert would go off only at 89 %, outside 90 to 100",
-        ),
-        (
-            "low: {limit: 90",
-            "high: {limit: 21",
-            "11: alerts.limits.spo2.high.hysteresis: the alert would go off only at 19",
-        ),
         ("site: demo", "site: demo\n? [a, b]\n: 1", "2: a key is one word"),
         ("site: demo", "site: demo\nweb:\n  ? {a: 1}\n  : 1", "3: web: a key is one word"),
         (
@@ -401,3 +399,11 @@ def test_what_the_sink_needs_and_is_not_there_is_a_fault(
     text = GOOD + INFLUXDB
     text = text.replace("token_env: CLINIC_INFLUX\n", "") if key in {"token_env", "token_file"} else text
     assert faults(tmp_path, f"{text.rstrip()}\n  {key}: {name}\n")[0].endswith(f": influxdb.{key}: {problem}")
+
+
+def test_no_bed_is_called_as_the_station_itself(tmp_path: Path) -> None:
+    path = tmp_path / "site.yaml"
+    path.write_text("beds:\n  - id: station\n    devices: [{id: a, driver: nonin, url: simulated}]\n", encoding="utf-8")
+    with pytest.raises(ConfigError) as raised:
+        config_file.load(path)
+    assert raised.value.faults == [f"{path}:2: beds[0].id: station means the station itself: give the bed another name"]

@@ -90,7 +90,11 @@ def test_the_wheel_has_all_that_the_program_reads_and_nothing_else(checkout: Pat
     assert {name for name in names if not name.startswith(about)} == ours | {"monitor/default_config.yaml"}
     assert f"{about}/licenses/LICENSE" in names
     # The kinds that are no Python, one of each by name, in case the folders themselves should move.
-    for needed in ("monitor/web/static/index.html", "monitor/storage/schema/0001.sql"):
+    for needed in (
+        "monitor/web/static/index.html",
+        "monitor/storage/schema/0001.sql",
+        "monitor/alerts/profiles/adult_infusion.yaml",
+    ):
         assert needed in names
     assert any(re.fullmatch(r"simulators/scenarios/\w+\.yaml", name) for name in names)
 
