@@ -1,29 +1,48 @@
-"""When an alert comes on and when it goes off: pure functions of state, event and time.
+"""When a condition begins and when it ends: pure functions of state, event and time.
 
-Each function takes the state of one bed and returns the next one with the changes it caused; nothing is read, written
-or waited for. `now` is monotonic seconds, so that no correction of the wall clock starts or ends an alert; `at` is the
-UTC time that the change is recorded with.
+Each function takes the state of one bed and returns the next one with the conditions that began (ON) and ended (OFF);
+nothing is read, written or waited for. `now` is monotonic seconds, so that no correction of the wall clock starts or
+ends an alert; `at` is the UTC time that the change is recorded with. What people are told of it is `signals`' matter.
 
 Rules:
 - an invalid reading is neither inside nor outside a limit: it proves nothing, so it neither raises nor clears;
 - a provisional systolic never counts;
-- a questionable value counts like a valid one: a doubtful alarm is better than a missed one;
-- a gap changes nothing: a standing alert stands, and a condition that was outside before and after it has held (a
-  device that speaks less often than its vitals go stale would else never alert);
+- a questionable value counts like a valid one unless a rule says otherwise: a doubtful alarm is better than a missed
+  one; but only a valid one arms a vital (no alert of it before it was validly measured in this session);
+- a gap changes nothing: a standing alert stands, and a condition that was outside before and after it has held, unless
+  a rule says after how long its delay begins anew;
 - a reading that arrives long after it was measured (a broker's backlog) is recorded, and alerts nobody;
 - a vital can become stale only once it has been measured, and never because of a device that is lost as a whole.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from collections.abc import Sequence
+from math import inf, nextafter
+from statistics import median
 
 from drivers.device import LATE_AFTER
-from drivers.events import Cause, LinkState, Reading, Validity
+from drivers.events import Cause, DeviceAlarm, DeviceStatus, LinkState, Reading, Validity
 from drivers.vitals import VITALS
-from monitor.alerts.conditions import AlertEvent, AlertState, Kind, Limit, Priority
+from monitor.alerts.bed_state import BedState, Past, Seen, Step, with_moments
+from monitor.alerts.conditions import AlertEvent, AlertState, Kind, Priority, Why
+from monitor.alerts.in_force import Visit, in_force
+from monitor.alerts.judge import applied, combine, judge, off
+from monitor.alerts.passing import (
+    AFTER_CUFF,
+    CUFF_HOLDS,
+    TOLD_AGAIN_WITHIN,
+    due,
+    pass_time,
+)
+from monitor.alerts.quiet import CUFF, missing, trimmed, with_quiet
+from monitor.alerts.rules import Profile
+
+LIVE_WITHIN = 10.0
+"""Seconds after its measurement within which a continuous vital still says how the patient is."""
+_LIVE_NS = int(LIVE_WITHIN * 1e9)
+CUFF_BUSY, LOW_BATTERY = "cuff_busy", "low_battery"
+"""Codes of `DeviceStatus` that mean something here."""
 
 _LOST = {
     LinkState.LOST: "connection lost",
@@ -31,97 +50,109 @@ _LOST = {
     LinkState.UNDECODABLE: "sends what cannot be decoded",
     LinkState.REFUSED: "cannot be opened",
 }
+_ANEW = -inf
+"""As `BedState.due`: the next tick looks."""
 
 
-@dataclass(frozen=True)
-class Profile:
-    """The conditions in force on a bed."""
-
-    limits: tuple[Limit, ...] = ()
-    stale_after: float = 10.0
-    """Seconds without a value after which a continuous vital is stale (suggested in the project's clinical notes;
-    no standard gives a number for a central display)."""
-    stale_priority: Priority = Priority.LOW
-    device_lost_priority: Priority = Priority.MEDIUM
-    by_vital: Mapping[str, tuple[Limit, ...]] = field(init=False)
-
-    def __post_init__(self) -> None:
-        vitals = {limit.vital for limit in self.limits}
-        table = {vital: tuple(limit for limit in self.limits if limit.vital == vital) for vital in vitals}
-        object.__setattr__(self, "by_vital", table)
-
-
-class Seen(NamedTuple):
-    """The last value of a vital."""
-
-    at: float
-    """Monotonic seconds."""
-    device: str
-    cause: str
-    """Of the invalid readings that came since; empty where none came."""
-    episodic: bool
-    """It was measured once, and says nothing of when the next is due."""
-
-
-@dataclass(frozen=True, slots=True)
-class BedState:
-    """All that the rules remember of one bed. Replaced, never changed."""
-
-    pending: Mapping[str, float] = field(default_factory=dict)
-    """Rule -> since when its condition has held (monotonic seconds), while its delay runs."""
-    on: Mapping[str, AlertEvent] = field(default_factory=dict)
-    """Rule -> the event that turned it on."""
-    seen: Mapping[str, Seen] = field(default_factory=dict)
-    """Vital -> its last value."""
-    lost: frozenset[str] = frozenset()
-    """Devices whose link is down."""
-
-
-Step = tuple[BedState, list[AlertEvent]]
-
-
-def on_reading(profile: Profile, state: BedState, bed: str, device: str, reading: Reading, now: float) -> Step:
-    """What one reading changes."""
-    vital = reading.vital
-    last = state.seen.get(vital)
-    if reading.validity is Validity.INVALID:
-        if last is None or last.cause == reading.cause:
-            return state, []
-        return replace(state, seen={**state.seen, vital: last._replace(cause=reading.cause)}), []
-    if Cause.PROVISIONAL in reading.cause or _is_history(profile, reading):
-        return state, []
-    pending, changes = _limits(profile, state, bed, device, reading, now)
-    if f"stale_{vital}" in state.on:
-        text = f"{VITALS[vital].label}: measured again"
-        changes.append(_off(state.on[f"stale_{vital}"], reading.observed_at, text, reading.value))
-    seen = {**state.seen, vital: Seen(now, device, "", reading.episodic)}
-    return BedState(pending, _applied(state.on, changes), seen, state.lost), changes
-
-
-def _limits(
-    profile: Profile, state: BedState, bed: str, device: str, reading: Reading, now: float
-) -> tuple[Mapping[str, float], list[AlertEvent]]:
-    limits = profile.by_vital.get(reading.vital, ())
-    if not limits or reading.value is None:
-        return state.pending, []
-    pending, changes = dict(state.pending), []
-    for limit in limits:
-        rule = limit.rule
-        if rule in state.on:
-            if _back_inside(limit, reading.value):
-                text = f"{VITALS[limit.vital].label} {reading.value:.4g}: back inside {limit.threshold:.4g}"
-                changes.append(_off(state.on[rule], reading.observed_at, text, reading.value))
+def on_readings(
+    profile: Profile, state: BedState, bed: str, device: str, readings: Sequence[Reading], now: float
+) -> Step:
+    """What a device's readings change."""
+    events: list[AlertEvent] = []
+    at: dict[str, float] | None = None
+    quiet, recent = state.quiet, state.recent
+    for reading in readings:
+        # Nearly every reading: valid, inside every limit, and nothing of its vital is open.
+        vital, value, validity, observed_at, received_at, cause, behind, _ = reading
+        if (
+            vital in quiet
+            and validity == 0
+            and value is not None
+            and quiet[vital][0] <= value <= quiet[vital][1]
+            and not cause
+            and received_at - observed_at <= _LIVE_NS
+            and not behind
+        ):
+            if at is None:
+                at = dict(state.at)
+            at[vital] = now
+            if vital in recent:
+                recent = {**recent, vital: Past(now, value, True, recent[vital])}
             continue
-        since = pending.pop(rule, now)
-        if _outside(limit, reading.value):
-            if now - since >= limit.delay:
-                changes.append(_limit_on(limit, bed, device, reading))
-            else:
-                pending[rule] = since
-    return pending, changes
+        if at is not None:
+            state, at = with_moments(state, at, recent), None
+        state, changes = _on_reading(profile, state, bed, device, reading, now)
+        events += changes
+        quiet, recent = state.quiet, state.recent
+    return (state if at is None else with_moments(state, at, recent)), events
 
 
-def on_link(profile: Profile, state: BedState, bed: str, device: str, link: LinkState, detail: str, at: int) -> Step:
+def _on_reading(profile: Profile, state: BedState, bed: str, device: str, reading: Reading, now: float) -> Step:
+    vital = reading.vital
+    if reading.validity is Validity.INVALID or reading.value is None:
+        return _no_value(state, vital, reading.cause, now), []
+    if Cause.PROVISIONAL in reading.cause:
+        return (_cuff_works(state, now) if now >= state.cuff_until else state), []
+    if reading.age > (LATE_AFTER if reading.episodic else LIVE_WITHIN):
+        return state, []
+    seen = state.seen.get(vital)
+    valid = reading.validity is Validity.VALID
+    armed = valid or (seen is not None and seen.armed)
+    changes = [
+        off(alert, reading.observed_at, Why.READING, f"{VITALS[vital].label}: measured again", reading.value)
+        for alert in missing(state, vital)
+    ]
+    if vital == CUFF and now < state.cuff_until:
+        state = state._replace(cuff_until=min(state.cuff_until, now + AFTER_CUFF))
+    if valid and state.visit is not None and state.visit.phase == "baseline" and vital in profile.relative:
+        state = state._replace(collected={**state.collected, vital: (*state.collected.get(vital, ()), reading.value)})
+    # The state of before the reading: what it ends is `missing`, which no limit looks at.
+    state = state._replace(
+        at={**state.at, vital: now}, seen={**state.seen, vital: Seen(device, reading.episodic, armed)}, due=_ANEW
+    )
+    if armed and vital in state.force.judged:
+        state, judged = judge(state, bed, device, reading, now)
+        changes = [*judged, *changes]
+    state = state._replace(on=applied(state.on, changes))
+    state, ended = _sensor_on(state, device, reading.observed_at)
+    state, combined = combine(state, bed, now, reading.observed_at, Why.READING)
+    return with_quiet(profile, state, vital), [*changes, *ended, *combined]
+
+
+def _no_value(state: BedState, vital: str, cause: str, now: float) -> BedState:
+    """A device said that it has no value."""
+    seen = state.seen.get(vital)
+    if seen is None or seen.cause == cause:
+        return state
+    quiet = {key: band for key, band in state.quiet.items() if key != vital}
+    sensor_off = state.sensor_off
+    if Cause.SENSOR_OFF in cause and seen.armed and seen.device not in sensor_off:
+        sensor_off = {**sensor_off, seen.device: now}
+    return state._replace(
+        seen={**state.seen, vital: seen._replace(cause=cause)}, quiet=quiet, sensor_off=sensor_off, due=_ANEW
+    )
+
+
+def _cuff_works(state: BedState, now: float) -> BedState:
+    quiet = {vital: band for vital, band in state.quiet.items() if vital != CUFF}
+    return state._replace(cuff_until=now + CUFF_HOLDS, quiet=quiet, due=_ANEW)
+
+
+def _sensor_on(state: BedState, device: str, at: int) -> Step:
+    """Where no vital of a device lacks its sensor any more."""
+    standing = [state.on[name] for rule in state.force.probe_off if (name := f"{rule.id}_{device}") in state.on]
+    if (device not in state.sensor_off and not standing) or any(
+        seen.device == device and Cause.SENSOR_OFF in seen.cause for seen in state.seen.values()
+    ):
+        return state, []
+    ended = [off(alert, at, Why.READING, f"{device}: sensor on the patient again") for alert in standing]
+    sensor_off = {key: since for key, since in state.sensor_off.items() if key != device}
+    return state._replace(sensor_off=sensor_off, on=applied(state.on, ended)), ended
+
+
+def on_link(
+    profile: Profile, state: BedState, bed: str, device: str, link: LinkState, detail: str, now: float, at: int
+) -> Step:
     """What a change of a device's link changes."""
     rule = f"device_lost_{device}"
     changes: list[AlertEvent] = []
@@ -130,102 +161,194 @@ def on_link(profile: Profile, state: BedState, bed: str, device: str, link: Link
         lost = lost | {device}
         if rule not in state.on:
             text = f"{device}: {_LOST[link]}"
-            changes.append(
-                AlertEvent(
-                    bed, rule, Kind.TECHNICAL, profile.device_lost_priority, AlertState.ON, at, text, device=device
-                )
-            )
+            changes.append(_of_device(bed, rule, profile.devices.lost, device, text, at))
     elif link in {LinkState.RECEIVING, LinkState.ENDED}:
         lost = lost - {device}
         if rule in state.on:
-            changes.append(_off(state.on[rule], at, f"{device}: {detail or 'receiving again'}"))
-    pending = state.pending
+            changes.append(off(state.on[rule], at, Why.DEVICE, f"{device}: {detail or 'receiving again'}"))
+    state = state._replace(lost=lost, due=_ANEW)
     if link is LinkState.ENDED:
         # A capture that came to its end is no fault, and nothing could ever clear its alerts: it is over.
         gone = {vital for vital, last in seen.items() if last.device == device}
-        seen = {vital: last for vital, last in seen.items() if vital not in gone}
-        pending = {rule: since for rule, since in pending.items() if rule.rsplit("_", 1)[0] not in gone}
+        rules = {one.rule.id for vital in gone for one in state.force.judged.get(vital, ())}
+        state = state._replace(
+            seen={vital: last for vital, last in seen.items() if vital not in gone},
+            held={key: held for key, held in state.held.items() if key not in rules},
+            recent={vital: None if vital in gone else past for vital, past in state.recent.items()},
+            quiet={vital: band for vital, band in state.quiet.items() if vital not in gone},
+            sensor_off={key: since for key, since in state.sensor_off.items() if key != device},
+        )
         changes += [
-            _off(alert, at, f"{device}: ended") for alert in state.on.values() if alert.device == device and alert.vital
+            off(alert, at, Why.DEVICE, f"{device}: ended")
+            for alert in state.on.values()
+            if alert.device == device and alert.rule != rule
         ]
-    return BedState(pending, _applied(state.on, changes), seen, lost), changes
+    state = state._replace(on=applied(state.on, changes))
+    state, combined = combine(state, bed, now, at, Why.DEVICE)
+    return state, [*changes, *combined]
+
+
+def on_device(
+    profile: Profile, state: BedState, bed: str, device: str, event: DeviceStatus | DeviceAlarm, now: float, at: int
+) -> Step:
+    """What a device says of itself, or its own alarm: passed on as it is."""
+    if isinstance(event, DeviceStatus) and event.code == CUFF_BUSY:
+        if event.active:
+            return _cuff_works(state, now), []
+        return state._replace(cuff_until=min(state.cuff_until, now + AFTER_CUFF), due=_ANEW), []
+    kind = Kind.TECHNICAL
+    if isinstance(event, DeviceAlarm):
+        # Nothing tells which of a device's alarms are of the patient: none of them is taken for less.
+        rule, priority, kind = f"device_alarm_{device}_{event.code}", profile.devices.alarm, Kind.PHYSIOLOGICAL
+    elif event.code == LOW_BATTERY:
+        rule, priority = f"low_battery_{device}", profile.devices.low_battery
+    else:
+        rule, priority = f"device_status_{device}_{event.code}", profile.devices.status
+    unproven = {key: until for key, until in state.unproven.items() if key != rule}
+    state = state._replace(unproven=unproven)
+    standing = state.on.get(rule)
+    changes = []
+    if event.active and standing is None:
+        changes.append(_of_device(bed, rule, priority, device, f"{device}: {event.text}", at, kind))
+    elif standing is not None and not event.active:
+        changes.append(off(standing, at, Why.DEVICE, f"{device}: over: {event.text}"))
+    return state._replace(on=applied(state.on, changes)), changes
+
+
+def on_visit(profile: Profile, state: BedState, bed: str, visit: Visit | None, now: float, at: int) -> Step:
+    """A session was opened, moved here or away, closed, another phase began, or its limits were changed.
+
+    Another session is another patient: what was learned of the one before is forgotten, and conditions of it end.
+    """
+    changes: list[AlertEvent] = []
+    if _session(visit) != _session(state.visit):
+        of_patient = [alert for alert in state.on.values() if not only_of_device(alert)]
+        changes = [off(alert, at, Why.SESSION, f"over: another patient: {alert.text}") for alert in of_patient]
+        state = BedState(
+            lost=state.lost,
+            on=applied(state.on, changes),
+            cuff_until=state.cuff_until,
+            unproven=state.unproven,
+            collected={} if visit is None else dict(visit.baseline),
+            at={} if visit is None else dict(visit.measured),
+        )
+        if visit is not None and visit.phase not in {"check_in", "baseline"}:
+            state = state._replace(baseline=_medians(state))
+    elif visit is not None and state.visit is not None and visit.phase != state.visit.phase:
+        if state.visit.phase == "baseline":
+            state = state._replace(baseline=_medians(state))
+        elif visit.phase == "baseline":
+            # A start that was declared void: the baseline goes on.
+            state = state._replace(baseline={})
+    overdue_ends = state.visit is not None and (visit is None or visit.phase != state.visit.phase)
+    state = state._replace(visit=visit)
+    state, ended = _reforced(profile, state, now, at, since=now, overdue_ends=overdue_ends)
+    state, combined = combine(state, bed, now, at, Why.SESSION)
+    return state, [*changes, *ended, *combined]
 
 
 def on_tick(profile: Profile, state: BedState, bed: str, now: float, at: int) -> Step:
     """What the mere passing of time changes; call it about once a second."""
-    changes = [
-        _stale_on(profile, bed, vital, last, at)
-        for vital, last in state.seen.items()
-        if now - last.at >= profile.stale_after
-        and not last.episodic
-        and last.device not in state.lost
-        and f"stale_{vital}" not in state.on
-    ]
-    if not changes:
+    if now < state.due:
         return state, []
-    return replace(state, on=_applied(state.on, changes)), changes
+    ended: list[AlertEvent] = []
+    anew = now >= state.force.until
+    if anew:
+        # What was read at this very moment was read before.
+        state, ended = _reforced(profile, state, now, at, since=nextafter(now, inf))
+    if now >= state.trim_at:
+        state = trimmed(profile, state, now)
+    if _ANEW < state.cuff_until <= now:
+        state = with_quiet(profile, state._replace(cuff_until=_ANEW), CUFF)
+    if not anew and (later := due(state, now)) > now:
+        return state._replace(due=later), ended
+    state, changes = pass_time(profile, state, bed, now, at)
+    state, combined = combine(state, bed, now, at, Why.TIME, waited=True)
+    changed = {event.vital for event in changes if event.vital}
+    for vital in changed:
+        state = with_quiet(profile, state, vital)
+    return state._replace(due=due(state, now)), [*ended, *changes, *combined]
 
 
-def _is_history(profile: Profile, reading: Reading) -> bool:
-    """Whether it was measured too long before it was received to say how the patient is now."""
-    return reading.age > (LATE_AFTER if reading.episodic else profile.stale_after)
+def on_restart(state: BedState, standing: Sequence[AlertEvent], now: float, at: int) -> Step:
+    """Take up the conditions that were on when the station ended: `state` is that of the bed's session, if any.
+
+    What no rule of the profile can end any more is over. A device's own status or alarm is over unless the device tells
+    it again in time.
+    """
+    names = {f"{rule.id}_" for rule in (*state.force.stale, *state.force.probe_off)}
+    # What is told to nobody, and only a part of others, is in no journal: a replay has found it.
+    kept = {rule: alert for rule, alert in state.on.items() if alert.priority is Priority.NONE}
+    unproven = {}
+    changes = []
+    for alert in standing:
+        of_device = only_of_device(alert)
+        known = alert.rule in state.force.ids or any(alert.rule.startswith(name) for name in names)
+        if not known and not of_device:
+            changes.append(off(alert, at, Why.RESTART, f"over: the rule is not in force any more: {alert.text}"))
+            continue
+        kept[alert.rule] = alert._replace(state=AlertState.ON, session="")
+        if of_device:
+            unproven[alert.rule] = now + TOLD_AGAIN_WITHIN
+    # Nobody listened in between: what is continuous is missed from now on.
+    continuous = {vital: now for vital, seen in state.seen.items() if not seen.episodic}
+    at_ = {**state.at, **continuous}
+    state = state._replace(at=at_, on=kept, unproven=unproven, due=_ANEW, quiet={})
+    return state, changes
 
 
-def _outside(limit: Limit, value: float) -> bool:
-    return value < limit.threshold if limit.side == "low" else value > limit.threshold
-
-
-def _back_inside(limit: Limit, value: float) -> bool:
-    if limit.side == "low":
-        return value >= limit.threshold + limit.hysteresis
-    return value <= limit.threshold - limit.hysteresis
-
-
-def _limit_on(limit: Limit, bed: str, device: str, reading: Reading) -> AlertEvent:
-    sign = "<" if limit.side == "low" else ">"
-    text = f"{VITALS[limit.vital].label} {reading.value:.4g} {sign} {limit.threshold:.4g}"
-    return AlertEvent(
-        bed,
-        limit.rule,
-        Kind.PHYSIOLOGICAL,
-        limit.priority,
-        AlertState.ON,
-        reading.observed_at,
-        text,
-        limit.vital,
-        device,
-        reading.value,
-        limit.threshold,
+def _reforced(
+    profile: Profile, state: BedState, now: float, at: int, *, since: float, overdue_ends: bool = False
+) -> Step:
+    """The state under the rules that are in force from now on; a rate looks back on readings from `since` on."""
+    force = in_force(profile, state.visit, state.baseline, now)
+    gone = state.force.ids - force.ids
+    # Not by what was seen: what stood before a restart may not have been seen since.
+    absent = {
+        f"{rule.id}_{alert.vital or alert.device}"
+        for rule in (*state.force.stale, *state.force.probe_off)
+        if rule.id in gone
+        for alert in state.on.values()
+    }
+    if overdue_ends:
+        absent |= {rule.id for rule in state.force.overdue}
+    ended = [
+        off(alert, at, Why.SESSION, f"over: not judged in this phase: {alert.text}")
+        for alert in state.on.values()
+        if alert.rule in gone or alert.rule in absent
+    ]
+    state = state._replace(
+        force=force,
+        on=applied(state.on, ended),
+        held={key: held for key, held in state.held.items() if key in force.ids},
+        recent={vital: state.recent.get(vital) for vital in force.rates},
+        rates_since={
+            rule.id: state.rates_since.get(rule.id, since) for rates in force.rates.values() for rule in rates
+        },
+        trim_at=now if force.rates else inf,
+        true_since={key: since for key, since in state.true_since.items() if key in force.ids},
+        due=_ANEW,
+        quiet={},
     )
+    for vital in state.seen:
+        state = with_quiet(profile, state, vital)
+    return state, ended
 
 
-def _stale_on(profile: Profile, bed: str, vital: str, last: Seen, at: int) -> AlertEvent:
-    why = f" ({last.cause.replace('_', ' ').replace(',', ', ')})" if last.cause else ""
-    text = f"{VITALS[vital].label}: no value for {profile.stale_after:g} s{why}"
-    return AlertEvent(
-        bed,
-        f"stale_{vital}",
-        Kind.TECHNICAL,
-        profile.stale_priority,
-        AlertState.ON,
-        at,
-        text,
-        vital,
-        last.device,
-    )
+def _medians(state: BedState) -> dict[str, float]:
+    return {vital: float(median(values)) for vital, values in state.collected.items() if values}
 
 
-def _off(alert: AlertEvent, at: int, text: str, value: float | None = None) -> AlertEvent:
-    return alert._replace(state=AlertState.OFF, at=at, text=text, value=value)
+def _session(visit: Visit | None) -> str:
+    return "" if visit is None else visit.session
 
 
-def _applied(on: Mapping[str, AlertEvent], changes: list[AlertEvent]) -> Mapping[str, AlertEvent]:
-    if not changes:
-        return on
-    standing = dict(on)
-    for change in changes:
-        if change.state is AlertState.ON:
-            standing[change.rule] = change
-        else:
-            standing.pop(change.rule, None)
-    return standing
+def only_of_device(alert: AlertEvent) -> bool:
+    """Whether it is of a device alone: it stands whoever the patient is."""
+    return alert.rule.startswith(("device_lost_", "low_battery_", "device_status_", "device_alarm_"))
+
+
+def _of_device(
+    bed: str, rule: str, priority: Priority, device: str, text: str, at: int, kind: Kind = Kind.TECHNICAL
+) -> AlertEvent:
+    return AlertEvent(bed, rule, kind, priority, AlertState.ON, at, text, device=device, group=rule, why=Why.DEVICE)
