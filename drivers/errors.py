@@ -9,8 +9,9 @@
     │   ├── LinkRefused           no permission, wrong password, a port that another program holds
     │   ├── BadCapture            a file that cannot be read as what it was said to be
     │   ├── SinkRefused           a sink's token, bucket or address is wrong
-    │   └── StepRefused           a session is not where that can be done; carries what is possible
-    │       └── ConfirmationNeeded    it can be done, but somebody has to say so; carries what is open
+    │   ├── StepRefused           a session is not where that can be done; carries what is possible
+    │   │   └── ConfirmationNeeded    it can be done, but somebody has to say so; carries what is open
+    │   └── AlertActionRefused    no such alert stands, or the profile in force does not allow that
     └── FatalError                loud, non-zero exit
         ├── RequestRefused        a byte string that no driver listed was about to be sent: a programming error
         ├── UnknownDriver         a name that is not in the registry
@@ -82,6 +83,10 @@ class ConfirmationNeeded(StepRefused):
     def __init__(self, text: str, still_open: Iterable[str], possible: Iterable[str] = ()) -> None:
         super().__init__(text, possible)
         self.open = tuple(still_open)
+
+
+class AlertActionRefused(PersonNeeded):
+    """Nobody can do that to the alerts of a bed now, or so long; the text says why."""
 
 
 class FatalError(InfusionMonitorError):

@@ -6,7 +6,7 @@ clock, from the moment of receipt on; a value that is too old to be shown is not
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -15,11 +15,12 @@ from drivers.clock import Clock, iso
 from drivers.device import LATE_AFTER
 from drivers.events import Cause, DeviceAlarm, DeviceStatus, Event, LinkState, Reading, Validity
 from drivers.vitals import VITALS, Vital
-from monitor.alerts.conditions import URGENCY, AlertEvent, AlertState
+from monitor.alerts.conditions import AlertState
+from monitor.alerts.signals import Activation, Signal
 from monitor.pulse import Pulse
 
-OLD_AFTER = 10.0
-"""Seconds without a reading after which a continuous vital is no longer shown; it dims after half of that."""
+STALE_AFTER, OLD_AFTER = 5.0, 10.0
+"""Seconds without a reading after which a continuous vital dims, and after which it is no longer shown."""
 CUFF_STALE_AFTER, CUFF_OLD_AFTER = LATE_AFTER / 2, LATE_AFTER
 """The same for a cuff pressure: one and a half, and three, of the usual five-minute intervals."""
 ONE_MEASUREMENT = 60.0
@@ -39,6 +40,8 @@ REASONS: dict[str, str] = {
 }
 """Causes as people say them."""
 
+_AT_WORK = {"cuff_busy"}
+"""Codes of statuses that say what a device does, and nothing that is wrong with it."""
 _LINK_DOWN = {LinkState.SILENT, LinkState.UNDECODABLE, LinkState.LOST, LinkState.REFUSED, LinkState.ENDED}
 
 Listener = Callable[[str, str, Sequence[Event]], None]
@@ -92,6 +95,18 @@ class _Device:
         else:
             self.notices.pop(key, None)
 
+    def said(self, *, at_work: bool) -> list[str]:
+        """What it says that it does, or else what it says is wrong."""
+        return [text for (_, code), text in self.notices.items() if (code in _AT_WORK) is at_work]
+
+
+class _Alerts(NamedTuple):
+    """What is told of the alerts of a bed."""
+
+    shown: tuple[Signal, ...] = ()
+    audio: Activation = Activation()
+    alarm: Activation = Activation()
+
 
 @dataclass(slots=True)
 class _Bed:
@@ -99,28 +114,21 @@ class _Bed:
     devices: dict[str, _Device]
     latest: dict[str, _Held] = field(default_factory=dict)
     """By vital: a bed has each vital from one device, the configuration sees to that."""
-    alerts: dict[str, AlertEvent] = field(default_factory=dict)
+    alerts: _Alerts = field(default_factory=_Alerts)
 
 
 class LiveHub:
     """The present state of every bed. All methods belong to the event loop's thread."""
 
-    def __init__(
-        self,
-        beds: Sequence[BedView],
-        clock: Clock,
-        station: str = "Infusion monitor",
-        *,
-        old_after: float = OLD_AFTER,
-    ) -> None:
+    def __init__(self, beds: Sequence[BedView], clock: Clock, station: str = "Infusion monitor") -> None:
         self._clock = clock
         self._station = station
-        self._old_after = old_after
         now, moment = clock.now_ns(), clock.monotonic()
         self._beds = {
             bed.id: _Bed(bed, {view.id: _Device(view, LinkState.CONNECTING, "", now, moment) for view in bed.devices})
             for bed in beds
         }
+        self._of_station: tuple[Signal, ...] = ()
         self._listeners: list[Listener] = []
         self._notice = ""
         self._pulse = Pulse()
@@ -152,15 +160,15 @@ class LiveHub:
         held.state, held.detail = state, detail
         self._pulse.changed()
 
-    def alerts_changed(self, events: Sequence[AlertEvent]) -> None:
-        """Take changes of alerts: one that is on stays until it is told off."""
-        for event in events:
-            alerts = self._beds[event.bed].alerts
-            if event.state is AlertState.OFF:
-                alerts.pop(event.rule, None)
-            else:
-                before = alerts.get(event.rule)
-                alerts[event.rule] = event._replace(at=before.at) if before else event
+    def alerts_changed(self, bed: str, shown: Sequence[Signal], audio: Activation, alarm: Activation) -> None:
+        """Show these alerts of a bed, or of the station itself where `bed` is empty, in place of those before.
+
+        `shown` is one a line, in the order in which people are to read them.
+        """
+        if bed:
+            self._beds[bed].alerts = _Alerts(tuple(shown), audio, alarm)
+        else:
+            self._of_station = tuple(shown)
         self._pulse.changed()
 
     def station_notice(self, text: str) -> None:
@@ -184,6 +192,11 @@ class LiveHub:
         return self._notice
 
     @property
+    def viewers(self) -> int:
+        """How many pages are given the present now."""
+        return self._pulse.streams
+
+    @property
     def closed(self) -> bool:
         """Whether `close` was called."""
         return self._pulse.closed
@@ -192,7 +205,7 @@ class LiveHub:
         """End every stream at once, and every later one at its start."""
         self._pulse.close()
 
-    def changes(self) -> AsyncIterator[int]:
+    def changes(self) -> AsyncGenerator[int, None]:
         """When to send a snapshot: now, then at changes (four a second at most), at least once a second.
 
         Streams that are given the same number may share one snapshot. Ends when the hub is closed.
@@ -206,48 +219,69 @@ class LiveHub:
             "station": self._station,
             "notice": self._notice,
             "now": iso(self._clock.now_ns()),
+            "station_alerts": [_alert(signal) for signal in self._of_station],
             "beds": [
                 {
                     "id": bed.view.id,
                     "label": bed.view.label,
-                    "vitals": _vitals(bed, moment, self._old_after),
+                    "vitals": _vitals(bed, moment),
                     "devices": [
                         {
                             "id": device.view.id,
                             "title": device.view.title,
                             "state": device.state.value,
                             "detail": device.detail,
-                            "notices": list(device.notices.values()),
+                            "notices": device.said(at_work=False),
+                            "work": device.said(at_work=True),
                             "since": iso(device.since),
                             "for_s": round(moment - device.moment, 1),
                             "quiet_s": None if device.received is None else round(moment - device.received, 1),
                         }
                         for device in bed.devices.values()
                     ],
-                    "alerts": [
-                        {
-                            "rule": alert.rule,
-                            "priority": alert.priority.value,
-                            "kind": alert.kind.value,
-                            "text": alert.text,
-                            "since": iso(alert.at),
-                            "vital": alert.vital,
-                            "device": alert.device,
-                        }
-                        for alert in sorted(bed.alerts.values(), key=lambda it: (-URGENCY[it.priority], -it.at))
-                    ],
+                    "alerts": [_alert(signal) for signal in bed.alerts.shown],
+                    "audio": _activation(bed.alerts.audio, moment),
+                    "alarm": _activation(bed.alerts.alarm, moment),
                 }
                 for bed in self._beds.values()
             ],
         }
 
 
-def _vitals(bed: _Bed, moment: float, old_after: float) -> dict[str, dict[str, Any]]:
+def _alert(signal: Signal) -> dict[str, Any]:
+    event = signal.event
+    return {
+        "rule": event.rule,
+        "group": event.group or event.rule,
+        "priority": event.priority.value,
+        "kind": event.kind.value,
+        "state": event.state.value,
+        "present": signal.present,
+        "text": event.text,
+        "since": iso(signal.begun),
+        "vital": event.vital,
+        "device": event.device,
+        "value": event.value,
+        "limit": event.limit,
+        "actor": event.actor,
+    }
+
+
+def _activation(activation: Activation, moment: float) -> dict[str, Any]:
+    paused = activation.state is AlertState.PAUSED
+    return {
+        "state": activation.state.value,
+        "for_s": max(0.0, round(activation.until - moment, 1)) if paused else None,
+        "by": activation.actor,
+    }
+
+
+def _vitals(bed: _Bed, moment: float) -> dict[str, dict[str, Any]]:
     expected = {key for device in bed.devices.values() for key in device.view.vitals} | set(bed.latest)
-    return {key: _shown(vital, bed, moment, old_after) for key, vital in VITALS.items() if key in expected}
+    return {key: _shown(vital, bed, moment) for key, vital in VITALS.items() if key in expected}
 
 
-def _shown(vital: Vital, bed: _Bed, moment: float, old_after: float) -> dict[str, Any]:
+def _shown(vital: Vital, bed: _Bed, moment: float) -> dict[str, Any]:
     shown: dict[str, Any] = {
         "label": vital.label,
         "unit": vital.unit_label,
@@ -267,7 +301,7 @@ def _shown(vital: Vital, bed: _Bed, moment: float, old_after: float) -> dict[str
     if held is None:
         return shown
     reading = held.reading
-    state = "old" if _of_an_earlier_measurement(vital, bed, held) else _state(held, moment, old_after)
+    state = "old" if _of_an_earlier_measurement(vital, bed, held) else _state(held, moment)
     return shown | {
         "state": state,
         "value": reading.value if state in {"fresh", "stale"} else None,
@@ -281,9 +315,9 @@ def _shown(vital: Vital, bed: _Bed, moment: float, old_after: float) -> dict[str
     }
 
 
-def _state(held: _Held, moment: float, old_after: float) -> str:
+def _state(held: _Held, moment: float) -> str:
     age = moment - held.moment
-    stale_after = old_after / 2
+    stale_after, old_after = STALE_AFTER, OLD_AFTER
     if held.reading.episodic:
         stale_after, old_after = CUFF_STALE_AFTER, CUFF_OLD_AFTER
     if age >= old_after:

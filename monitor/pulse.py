@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 FASTEST, SLOWEST = 0.25, 1.0
 """Seconds between two messages to a page: at least, when much changes; at most, when nothing does."""
@@ -14,7 +14,8 @@ class Pulse:
 
     def __init__(self) -> None:
         self.closed = False
-        self._streams = 0
+        self.streams = 0
+        """How many are given the beats now."""
         self._number = 0
         self._last = 0.0
         self._next: asyncio.Future[None] | None = None
@@ -23,7 +24,7 @@ class Pulse:
 
     def changed(self) -> None:
         """Something is worth telling; almost free when that is known already, or when nobody looks."""
-        if self._streams and not self._soon:
+        if self.streams and not self._soon:
             self._soon = True
             self._schedule(self._last + FASTEST)
 
@@ -34,12 +35,12 @@ class Pulse:
         if self._next is not None and not self._next.done():
             self._next.set_result(None)
 
-    async def beats(self) -> AsyncIterator[int]:
+    async def beats(self) -> AsyncGenerator[int, None]:
         """The number of each beat, the first at once; ends when closed."""
         if self.closed:
             return
         self._number += 1
-        self._streams += 1
+        self.streams += 1
         if self._timer is None:
             self._last = asyncio.get_running_loop().time()
             self._schedule(self._last + SLOWEST)
@@ -52,8 +53,8 @@ class Pulse:
                 if not self.closed:
                     yield self._number
         finally:
-            self._streams -= 1
-            if not self._streams:
+            self.streams -= 1
+            if not self.streams:
                 self._stop()
 
     def _beat(self) -> None:

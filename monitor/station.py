@@ -1,18 +1,17 @@
 """The station: one running program, and the one place where the whole way of a reading is seen.
 
     transport --bytes--> codec --events--> device --> bed --> ring buffers
-                                                       |--> alert engine --> alerts
+                                                       |--> alarm system --> alerts
                                                        |--> live hub --> page
                                                        |--> journal --> sinks (a thread each)
 
 Nothing turns back. `Bed.receive` below is that fork: it runs on the event loop, in the call that read the bytes, and
-the alert engine comes first, so that an alert waits for no disk, network or page.
+the alarm system comes first, so that an alert waits for no disk, network or page.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import secrets
 from collections.abc import Mapping
@@ -24,14 +23,15 @@ from drivers.device import Device
 from drivers.events import Event, LinkState, Reading
 from drivers.transports.base import Acknowledge
 from drivers.transports.factory import make_transport
-from monitor.alerts.conditions import AlertEvent, AlertState
-from monitor.alerts.engine import BedState, Profile, on_link, on_reading, on_tick
+from monitor.alarm_system import AlarmSystem
 from monitor.buffer import Rings
 from monitor.config import BedConfig, DeviceConfig, StationConfig
 from monitor.live import BedView, DeviceView, LiveHub
+from monitor.notify.alert_topics import AlertTopics, MqttNotifier
 from monitor.notify.mqtt import Publisher
+from monitor.notify.notifier import Notifier, Notifiers
+from monitor.notify.registry import make_notifiers
 from monitor.notify.session_topics import SessionTopics
-from monitor.self_watch import SelfWatch
 from monitor.sessions.desk import Desk
 from monitor.sinks.forwarder import RESEND_FILE, Forwarder
 from monitor.sinks.forwarder_thread import ForwarderThread
@@ -58,53 +58,27 @@ Addresses = Mapping[tuple[str, str], str]
 class Bed:
     """One bed: where what its devices give parts to everything that needs it."""
 
-    def __init__(
-        self, config: BedConfig, profile: Profile, rings: Rings, hub: LiveHub, journal: Journal, clock: Clock
-    ) -> None:
+    def __init__(self, config: BedConfig, alarms: AlarmSystem, rings: Rings, hub: LiveHub, journal: Journal) -> None:
         self.id = config.id
-        self._profile = profile
+        self._alarms = alarms
         self._rings = rings
         self._hub = hub
         self._journal = journal
-        self._clock = clock
-        self._alerts = BedState()
 
     def receive(self, device: str, events: list[Event], acknowledge: Acknowledge | None) -> None:
         """A device gave events; `acknowledge` is called once they are committed."""
-        now = self._clock.monotonic()
-        changes: list[AlertEvent] = []
+        self._alarms.board.receive(self.id, device, events)
         for event in events:
             if type(event) is Reading:
-                self._alerts, changed = on_reading(self._profile, self._alerts, self.id, device, event, now)
-                changes += changed
                 self._rings.append(self.id, event)
-        self._tell(changes)
         self._hub.receive(self.id, device, events)
         self._journal.record(self.id, device, events, acknowledge)
 
     def link_changed(self, device: str, state: LinkState, detail: str, at: int) -> None:
         """A device's link came up or went down."""
-        self._alerts, changes = on_link(self._profile, self._alerts, self.id, device, state, detail, at)
-        self._tell(changes)
+        self._alarms.board.link_changed(self.id, device, state, detail, at)
         self._hub.link_changed(self.id, device, state, detail, at)
         self._journal.record_link(self.id, device, state, detail, at)
-
-    def tick(self) -> None:
-        """A second has passed."""
-        now, at = self._clock.monotonic(), self._clock.now_ns()
-        self._alerts, changes = on_tick(self._profile, self._alerts, self.id, now, at)
-        self._tell(changes)
-
-    def _tell(self, changes: list[AlertEvent]) -> None:
-        if not changes:
-            return
-        self._hub.alerts_changed(changes)
-        self._journal.record_alerts(changes)
-        for change in changes:
-            if change.state is AlertState.ON:
-                log.warning("%s: %s alert: %s", self.id, change.priority.value, change.text)
-            else:
-                log.info("%s: %s alert off: %s", self.id, change.priority.value, change.text)
 
 
 class Station:
@@ -119,12 +93,11 @@ class Station:
         port: int | None = None,
         addresses: Addresses | None = None,
     ) -> None:
-        """Raises `ConfigError` where the broker's password is not to be had."""
+        """Raises `ConfigError` where the broker's password, or a notifier's secret, is not to be had."""
         self._clock = clock
-        self._profile = config.alerts.profile()
         self.rings = Rings()
         views = [_view(bed) for bed in config.beds]
-        self.hub = LiveHub(views, clock, config.site, old_after=config.alerts.stale_after)
+        self.hub = LiveHub(views, clock, config.site)
         sinks = [] if config.influxdb is None else [InfluxdbSink(config.influxdb, config.site)]
         self.journal = Journal(data_dir, keep_days=config.journal.keep_days, sinks=[sink.name for sink in sinks])
         waveforms = config.influxdb is not None and config.influxdb.waveforms
@@ -140,18 +113,19 @@ class Station:
             )
             for sink in sinks
         ]
-        self._watch = SelfWatch()
         self.desk = Desk(config, self.journal, data_dir, clock)
+        self.alarms = AlarmSystem(config, self.desk, self.hub, self.journal, data_dir, clock)
         self._token = secrets.token_urlsafe()
-        app = create_app(self.hub, self.desk, self._token)
+        app = create_app(self.hub, self.desk, self._token, self.alarms.board, self.journal.committed)
         self.page = PageServer(app, config.web.host, config.web.port if port is None else port)
         self._data_dir = data_dir
         self._mqtt = config.mqtt.settings()
-        self._publisher = self._publish(config)
-        self._beds = [Bed(bed, self._profile, self.rings, self.hub, self.journal, clock) for bed in config.beds]
+        self._notifiers = Notifiers([*self._publish(config), *make_notifiers(config.notify, config.site, clock)])
+        self.alarms.told_by(self._notifiers)
+        beds = [Bed(bed, self.alarms, self.rings, self.hub, self.journal) for bed in config.beds]
         self.devices = [
             self._device(config, bed, device, listener, addresses or {})
-            for bed, listener in zip(config.beds, self._beds, strict=True)
+            for bed, listener in zip(config.beds, beds, strict=True)
             for device in bed.devices
         ]
 
@@ -181,16 +155,24 @@ class Station:
             label=f"{bed.id}/{device.id}",
         )
 
-    def _publish(self, config: StationConfig) -> Publisher | None:
-        """What tells the clinic's own systems of its sessions, where the configuration says where."""
+    def _publish(self, config: StationConfig) -> list[Notifier]:
+        """What tells the clinic's own systems of its sessions and alerts, where the configuration says where."""
         if config.mqtt.publish_to is None:
-            return None
-        topics = SessionTopics(self.desk, [bed.id for bed in config.beds], self._clock)
-        # Bed and device ids have no full stop, so that this is none of theirs.
-        identifier = f"{config.mqtt.client_id}.{config.site}.sessions"
-        publisher = Publisher(config.mqtt.publish_to, self._mqtt, identifier, topics.present)
-        topics.tell(publisher.publish)
-        return publisher
+            return []
+        beds = [bed.id for bed in config.beds]
+        sessions = SessionTopics(self.desk, beds, self._clock)
+        alerts = AlertTopics(beds, self.alarms.standing, self._clock)
+        publisher = Publisher(
+            config.mqtt.publish_to,
+            self._mqtt,
+            # Bed and device ids have no full stop, so that this is none of theirs.
+            f"{config.mqtt.client_id}.{config.site}.publisher",
+            lambda: {**sessions.present(), **alerts.present()},
+            will=alerts.will,
+            last_words=alerts.last_words,
+        )
+        sessions.tell(publisher.publish)
+        return [MqttNotifier(publisher, alerts)]
 
     async def open(self) -> None:
         """Take the journal, then the page's address: so that a second copy hears of the first, not of its port.
@@ -201,6 +183,7 @@ class Station:
         try:
             local_api.remove(self._data_dir)
             await self.desk.load()
+            await self.alarms.take_up()
             self.page.bind()
         except BaseException:
             await self.journal.close()
@@ -215,15 +198,16 @@ class Station:
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(device.run(), name=f"device {device.name}") for device in self.devices]
                 tasks += [group.create_task(self._tick(), name="tick"), group.create_task(self._serve_page())]
-                if self._publisher is not None:
-                    tasks.append(group.create_task(self._publisher.run(), name="publisher"))
+                tasks.append(group.create_task(self._notifiers.run(), name="notifiers"))
+                tasks.append(group.create_task(self.alarms.disk.run(), name="disk"))
                 await stop.wait()
                 local_api.remove(self._data_dir)
                 self.hub.close()
                 await self.page.stop()
                 for device in self.devices:
                     device.mute()
-                await self._committed()
+                # Not for ever, where the disk refuses.
+                await self.journal.committed(LAST_COMMIT)
                 for task in tasks:
                     task.cancel()
         finally:
@@ -231,33 +215,10 @@ class Station:
             await asyncio.gather(*(asyncio.to_thread(forwarder.stop) for forwarder in self._forwarders))
             await self.journal.close()
 
-    async def _committed(self) -> None:
-        """Wait until all that was taken is committed and acknowledged; not for ever, where the disk refuses."""
-        done = asyncio.Event()
-        self.journal.record("", "", (), done.set)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(LAST_COMMIT):
-                await done.wait()
-
     async def _tick(self) -> None:
         while True:
             await self._clock.sleep(TICK)
-            for bed in self._beds:
-                bed.tick()
-            changes = self.desk.tick()
-            self.hub.alerts_changed(changes)
-            self.journal.record_alerts(changes)
-            self._look_at_itself()
-
-    def _look_at_itself(self) -> None:
-        notice, changes = self._watch.look(
-            self.journal.health,
-            self.journal.damaged,
-            [it.forwarder.status for it in self._forwarders],
-            self._clock.now_ns(),
-        )
-        self.hub.station_notice(notice)
-        self.journal.record_alerts(changes)
+            self.alarms.tick([it.forwarder.status for it in self._forwarders], self._notifiers.health)
 
     async def _serve_page(self) -> None:
         # A page that fails must not end the recording: it is started again.

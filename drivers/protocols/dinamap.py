@@ -17,6 +17,9 @@ a cuff are in no list of this module.
 
 A pulse rate whose source is the cuff (RA source 3) is not given: it is as old as the last determination, RA does not
 say how old, and it would look like a running pulse.
+
+While the cuff measures the status `cuff_busy` stands: an oximeter's sensor on the same arm has no blood to look at
+meanwhile. A lost link does not end it; the first reply after that tells.
 """
 
 from __future__ import annotations
@@ -205,6 +208,14 @@ class Dinamap(Codec):
     def _cuff(self, message: bytes, received_at: int, doubts: tuple[Cause, ...]) -> list[Event]:
         state, before = message[3:4], self._cuff_state
         self._cuff_state = state
+        events: list[Event] = []
+        if (state == _BUSY) != (before == _BUSY):
+            events.append(DeviceStatus("cuff_busy", state == _BUSY, "cuff: measuring", received_at))
+        return events + self._determination(message, state, before, received_at, doubts)
+
+    def _determination(
+        self, message: bytes, state: bytes, before: bytes, received_at: int, doubts: tuple[Cause, ...]
+    ) -> list[Event]:
         fault = _CUFF_FAULTS.get(state)
         if fault:
             return self._cuff_failed(fault, received_at, doubts) if state != before else []

@@ -20,6 +20,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from monitor.alerts.board import AlertBoard
 from monitor.live import LiveHub
 from monitor.sessions.desk import Desk
 from monitor.web import local_api
@@ -40,8 +41,18 @@ HEADERS = {
 }
 
 
-def create_app(hub: LiveHub, desk: Desk | None = None, token: str = "") -> Starlette:
-    """The web application that shows `hub`; with a desk it takes requests for that one from who has the token."""
+def create_app(
+    hub: LiveHub,
+    desk: Desk | None = None,
+    token: str = "",
+    board: AlertBoard | None = None,
+    committed: local_api.Committed = local_api.at_once,
+) -> Starlette:
+    """The web application that shows `hub`.
+
+    With a desk, and with a board of the same beds, it takes requests for those from who has the token. `committed`
+    waits for the disk.
+    """
 
     async def page(_request: Request) -> Response:
         return FileResponse(STATIC / "index.html")
@@ -63,6 +74,7 @@ def create_app(hub: LiveHub, desk: Desk | None = None, token: str = "") -> Starl
             Route("/api/snapshot", snapshot),
             Route("/healthz", health),
             *([] if desk is None else [local_api.session_route(desk, token)]),
+            *([] if board is None else local_api.alert_routes(board, token, committed)),
             Mount("/static", StaticFiles(directory=STATIC)),
         ],
         middleware=[

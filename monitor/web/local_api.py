@@ -1,7 +1,8 @@
 """How a command on this machine reaches the station that holds the data folder.
 
 The station leaves a file there, for its own user only, with the address of its page and a token that is new at each
-start; who can read that file could write the journal itself. Its one route takes what `sessions.requests` describes.
+start; who can read that file could write the journal itself. Its routes take what `sessions.requests` and
+`alerts.actions` describe.
 """
 
 from __future__ import annotations
@@ -10,24 +11,29 @@ import hmac
 import json
 import logging
 import os
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from drivers.clock import SystemClock
-from drivers.errors import StepRefused
-from monitor.sessions import view
-from monitor.sessions.desk import Desk
+from drivers.errors import AlertActionRefused, StepRefused
+from monitor.alerts import actions
+from monitor.alerts.actions import ALERT_REQUEST, AlertRequest
+from monitor.alerts.board import STATION, AlertBoard
+from monitor.sessions import requests, view
+from monitor.sessions.desk import COMMIT_WITHIN, Desk
 from monitor.sessions.requests import REQUEST
 from monitor.sessions.steps import Step
 
 ADDRESS_FILE = "station.json"
 ROUTE = "/api/sessions"
+ALERTS_ROUTE = "/api/alerts"
 LONGEST_BODY = 65_536
 """Bytes; the longest request has a note of 4000 characters."""
 
@@ -39,6 +45,11 @@ _EXPECTED = {
 """By field: in place of what the library says of patterns and choices."""
 
 _log = logging.getLogger(__name__)
+
+_Asked = TypeVar("_Asked")
+_Endpoint = Callable[[Request], Awaitable[Response]]
+Committed = Callable[[float], Awaitable[bool]]
+"""Waits, so many seconds at most, until all that was recorded is on disk; gives whether it is."""
 
 
 class StationAddress(NamedTuple):
@@ -94,19 +105,7 @@ def read(data_dir: Path) -> StationAddress | None:
 def session_route(desk: Desk, token: str) -> Route:
     """`POST /api/sessions`: a request for `desk`, from who has the token."""
 
-    async def ask(request: Request) -> Response:
-        if not _authorized(request, token):
-            return _fault(401, "unauthorized", "the station's token is needed", {"WWW-Authenticate": "Bearer"})
-        try:
-            body = await _body(request)
-        except ClientDisconnect:
-            return Response(status_code=400)
-        if body is None:
-            return _fault(413, "too_large", f"more than {LONGEST_BODY} bytes", {"Connection": "close"})
-        try:
-            asked = REQUEST.validate_json(body)
-        except ValidationError as error:
-            return _fault(422, "invalid", "; ".join(faults(error)))
+    async def do(asked: requests.Request) -> Response:
         try:
             done = await desk.do(asked)
         except StepRefused as error:
@@ -114,7 +113,39 @@ def session_route(desk: Desk, token: str) -> Route:
         answer = view.answer(done.session, done.entries, SystemClock.now_ns(), recorded=done.recorded)
         return JSONResponse(answer, 200 if done.recorded else 202)
 
-    return Route(ROUTE, ask, methods=["POST"])
+    return Route(ROUTE, _guarded(token, _reading(REQUEST, do)), methods=["POST"])
+
+
+async def at_once(_within: float) -> bool:
+    """Nothing is recorded, so nothing is waited for."""
+    return True
+
+
+def alert_routes(board: AlertBoard, token: str, committed: Committed = at_once) -> list[Route]:
+    """`/api/alerts`, for who has the token: GET is what stands on each bed, POST does something to it.
+
+    Who does something is answered when it is on disk, or told that it waits in memory.
+    """
+
+    async def stands(_request: Request) -> Response:
+        now = SystemClock.monotonic()
+        beds = (*board.beds, STATION)
+        return JSONResponse({"beds": [actions.standing(bed, board.signals_of(bed), now) for bed in beds]})
+
+    async def do(asked: AlertRequest) -> Response:
+        try:
+            told = actions.do(board, asked)
+        except AlertActionRefused as error:
+            return _fault(409, "refused", str(error))
+        recorded = not told or await committed(COMMIT_WITHIN)
+        stands = actions.standing(asked.bed, board.signals_of(asked.bed), SystemClock.monotonic())
+        answer = {"told": list(map(actions.told, told)), **stands, "recorded": recorded}
+        return JSONResponse(answer, 200 if recorded else 202)
+
+    return [
+        Route(ALERTS_ROUTE, _guarded(token, stands), methods=["GET"]),
+        Route(ALERTS_ROUTE, _guarded(token, _reading(ALERT_REQUEST, do)), methods=["POST"]),
+    ]
 
 
 def faults(error: ValidationError) -> list[str]:
@@ -128,6 +159,36 @@ def faults(error: ValidationError) -> list[str]:
             text = _EXPECTED.get(field, text)
         found.append(f"{field}: {text}" if field else text)
     return found
+
+
+def _guarded(token: str, endpoint: _Endpoint) -> _Endpoint:
+    """The same for who has the token alone."""
+
+    async def guarded(request: Request) -> Response:
+        if not _authorized(request, token):
+            return _fault(401, "unauthorized", "the station's token is needed", {"WWW-Authenticate": "Bearer"})
+        return await endpoint(request)
+
+    return guarded
+
+
+def _reading(form: TypeAdapter[_Asked], do: Callable[[_Asked], Awaitable[Response]]) -> _Endpoint:
+    """Has what is asked in that form done; what is no such request is named."""
+
+    async def ask(request: Request) -> Response:
+        try:
+            body = await _body(request)
+        except ClientDisconnect:
+            return Response(status_code=400)
+        if body is None:
+            return _fault(413, "too_large", f"more than {LONGEST_BODY} bytes", {"Connection": "close"})
+        try:
+            asked = form.validate_json(body)
+        except ValidationError as error:
+            return _fault(422, "invalid", "; ".join(faults(error)))
+        return await do(asked)
+
+    return ask
 
 
 def _authorized(request: Request, token: str) -> bool:

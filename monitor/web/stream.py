@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from sse_starlette.sse import SendTimeoutError
@@ -37,20 +38,27 @@ class LiveStream:
 
     async def __call__(self, _request: Request) -> EventSourceResponse:
         """The endpoint."""
-        return _Stream(self._messages(), ping=PING, send_timeout=SEND_TIMEOUT)
+        return _Stream(self._messages())
 
-    async def _messages(self) -> AsyncIterator[bytes]:
-        async for number in self._hub.changes():
-            if number != self._number:
-                text = json.dumps(self._hub.snapshot(), ensure_ascii=False, separators=(",", ":"))
-                self._message = ServerSentEvent(text, retry=RETRY_MS).encode()
-                self._number = number
-            yield self._message
+    async def _messages(self) -> AsyncGenerator[bytes, None]:
+        # The hub counts who looks: a page that goes must be counted out at once, not when the loop gets round to it.
+        async with aclosing(self._hub.changes()) as changes:
+            async for number in changes:
+                if number != self._number:
+                    text = json.dumps(self._hub.snapshot(), ensure_ascii=False, separators=(",", ":"))
+                    self._message = ServerSentEvent(text, retry=RETRY_MS).encode()
+                    self._number = number
+                yield self._message
 
 
 class _Stream(EventSourceResponse):
+    def __init__(self, messages: AsyncGenerator[bytes, None]) -> None:
+        super().__init__(messages, ping=PING, send_timeout=SEND_TIMEOUT)
+        self._messages = messages
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            await super().__call__(scope, receive, send)
-        except SendTimeoutError:
-            _log.warning("a page has not read for %g s; its stream was ended", SEND_TIMEOUT)
+        async with aclosing(self._messages):
+            try:
+                await super().__call__(scope, receive, send)
+            except SendTimeoutError:
+                _log.warning("a page has not read for %g s; its stream was ended", SEND_TIMEOUT)

@@ -43,6 +43,10 @@ def statuses(events: list[Event]) -> list[tuple[str, bool]]:
     return [(e.code, e.active) for e in events if isinstance(e, DeviceStatus)]
 
 
+def measuring(active, seconds):
+    return DeviceStatus("cuff_busy", active, "cuff: measuring", at(seconds))
+
+
 FAILED = [(vital, None, Validity.INVALID, "measurement_failed") for vital in ("nibp_sys", "nibp_dia", "nibp_mean")]
 
 
@@ -163,10 +167,10 @@ def test_a_failed_determination_is_told_once_and_again_after_a_new_attempt():
     assert readings(first) == FAILED
     assert statuses(first) == [("nibp", True)]
     assert one.feed(cuff(3, 104, 120, 80, 93), at(4)) == []
-    assert one.feed(cuff(0, 106), at(6)) == []
+    assert one.feed(cuff(0, 106), at(6)) == [measuring(True, 6)]
     again = one.feed(cuff(3, 120), at(20))
     assert readings(again) == FAILED
-    assert statuses(again) == []
+    assert statuses(again) == [("cuff_busy", False)]
     good = one.feed(cuff(1, 1, 118, 79, 92), at(60))
     assert [value for _, value, *_ in readings(good)] == [118, 79, 92]
     assert statuses(good) == [("nibp", False)]
@@ -182,7 +186,7 @@ def test_every_fault_of_the_cuff_is_a_failed_measurement(state):
 def test_a_working_cuff_gives_a_provisional_systolic_and_no_old_pressures():
     one = codec()
     one.feed(cuff(1, 200, 120, 80, 93), at(0))
-    assert one.feed(cuff(0, 202), at(2)) == []
+    assert one.feed(cuff(0, 202), at(2)) == [measuring(True, 2)]
     assert one.feed(cuff(0, 204, 120, 80, 93), at(4)) == [], "the last determination, seen again"
     assert one.feed(cuff(0, 1, 120, 80, 93), at(6)) == [], "old numbers beside a counter that was set back"
     assert readings(one.feed(cuff(0, 208, 131), at(8))) == [
@@ -194,7 +198,7 @@ def test_a_working_cuff_gives_a_provisional_systolic_and_no_old_pressures():
 
 
 def test_joining_while_the_cuff_works_gives_no_pressures():
-    assert codec().feed(cuff(0, 250, 120, 80, 93), at(0)) == []
+    assert codec().feed(cuff(0, 250, 120, 80, 93), at(0)) == [measuring(True, 0)]
 
 
 def test_a_determination_between_two_busy_replies_is_not_lost():
@@ -202,7 +206,19 @@ def test_a_determination_between_two_busy_replies_is_not_lost():
     one.feed(cuff(1, 60, 120, 80, 93), at(0))
     one.feed(cuff(0, 62), at(2))
     assert len(one.feed(cuff(0, 3, 124, 82, 96), at(40))) == 3
-    assert one.feed(cuff(1, 5, 124, 82, 96), at(42)) == []
+    assert one.feed(cuff(1, 5, 124, 82, 96), at(42)) == [measuring(False, 42)]
+
+
+@pytest.mark.parametrize("ended", [1, 2, 3, 4, 5, 6, 7, 8, 9])
+def test_that_the_cuff_measures_is_told_once_and_so_is_its_end_however_it_ends(ended):
+    one = codec()
+    assert statuses(one.feed(cuff(1, 200, 120, 80, 93), at(0))) == []
+    assert statuses(one.feed(cuff(0, 202), at(2))) == [("cuff_busy", True)]
+    assert statuses(one.feed(cuff(0, 204, 131), at(4))) == []
+    one.reset()
+    assert statuses(one.feed(cuff(0, 206, 131), at(6))) == [], "a new link does not begin it anew"
+    assert one.feed(cuff(ended, 1, 129, 84, 99), at(8))[0] == measuring(False, 8)
+    assert statuses(one.feed(cuff(ended, 3, 129, 84, 99), at(10))) == []
 
 
 @pytest.mark.parametrize(
@@ -349,6 +365,10 @@ def test_an_hour_over_the_wire_agrees_with_the_patient():
         found = patient.pressure(ended)
         assert reading.value == (found.sys, found.dia, found.mean)[n % 3]
         assert abs(reading.observed_at - at(ended)) <= 1.5 * NS
+    busy = [e for e in events if isinstance(e, DeviceStatus)]
+    assert [(e.code, e.active) for e in busy] == [("cuff_busy", True), ("cuff_busy", False)] * 12
+    for event in busy:
+        assert patient.cuff_busy((event.received_at - T0) / NS) is event.active
     provisional = [e for e in events if isinstance(e, Reading) and e.cause == "provisional"]
     assert [e.vital for e in provisional] == ["nibp_sys"] * 12
     saturations = [e for e in events if isinstance(e, Reading) and e.vital == "spo2"]

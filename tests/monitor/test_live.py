@@ -1,11 +1,14 @@
 import asyncio
 import itertools
+import json
+from contextlib import aclosing
 
 import pytest
 
 from drivers.clock import NS, SystemClock
 from drivers.events import Cause, DeviceAlarm, DeviceStatus, LinkState, Reading, Validity, measured, missing
 from monitor.alerts.conditions import AlertEvent, AlertState, Kind, Priority
+from monitor.alerts.signals import Activation, Signal
 from monitor.live import BedView, DeviceView, LiveHub
 
 CUFF = ("nibp_sys", "nibp_dia", "nibp_mean")
@@ -30,8 +33,10 @@ def shown(hub, vital="spo2"):
     return hub.snapshot()["beds"][0]["vitals"][vital]
 
 
-def alert(rule, priority, at, state=AlertState.ON, bed="chair-1", text="SpO₂ 86 < 90"):
-    return AlertEvent(bed, rule, Kind.PHYSIOLOGICAL, priority, state, at, text, "spo2")
+def signal(rule, priority=Priority.HIGH, state=AlertState.ON, begun=0, **fields):
+    text = fields.pop("text", "SpO₂ 86 < 90")
+    event = AlertEvent("chair-1", rule, Kind.PHYSIOLOGICAL, priority, state, 40 * NS, text, "spo2", **fields)
+    return Signal(event, state is not AlertState.LATCHED, begun, 0.0)
 
 
 def test_expected_vitals_are_missing_until_they_come_and_all_of_the_snapshot_is_json(hub):
@@ -132,22 +137,71 @@ def test_what_was_held_back_on_its_way_is_not_young_and_does_not_replace_a_young
     assert shown(hub)["value"] == 97
 
 
-def test_alerts_stand_most_urgent_first_then_newest_until_they_are_off(hub):
-    hub.alerts_changed(
-        [
-            alert("a", Priority.LOW, 40),
-            alert("b", Priority.HIGH, 10),
-            alert("c", Priority.MEDIUM, 20),
-            alert("d", Priority.HIGH, 30),
-            alert("e", Priority.HIGH, 30, bed="chair-2"),
-        ]
-    )
-    assert [it["rule"] for it in hub.snapshot()["beds"][0]["alerts"]] == ["d", "b", "c", "a"]
-    hub.alerts_changed([alert("b", Priority.HIGH, 50, text="SpO₂ 85 < 90")])
-    again = hub.snapshot()["beds"][0]["alerts"][1]
-    assert (again["rule"], again["text"], again["since"]) == ("b", "SpO₂ 85 < 90", "1970-01-01T00:00:00.000000Z")
-    hub.alerts_changed([alert(rule, Priority.LOW, 60, AlertState.OFF) for rule in "abcdx"])
-    assert [len(bed["alerts"]) for bed in hub.snapshot()["beds"]] == [0, 1]
+def test_alerts_are_shown_as_they_are_told_until_others_are(hub):
+    shown = [
+        signal("spo2_low", begun=30 * NS, value=86.0, limit=90.0, group="spo2", device="oximeter"),
+        signal("pr_high", Priority.MEDIUM, AlertState.ACKNOWLEDGED, actor="anna"),
+        signal("spo2_falls", Priority.HIGH, AlertState.LATCHED),
+    ]
+    hub.alerts_changed("chair-1", shown, Activation(), Activation())
+    first, second = hub.snapshot()["beds"]
+    assert first["alerts"][0] == {
+        "rule": "spo2_low",
+        "group": "spo2",
+        "priority": "high",
+        "kind": "physiological",
+        "state": "on",
+        "present": True,
+        "text": "SpO₂ 86 < 90",
+        "since": "1970-01-01T00:00:30.000000Z",
+        "vital": "spo2",
+        "device": "oximeter",
+        "value": 86.0,
+        "limit": 90.0,
+        "actor": "",
+    }
+    assert [(it["rule"], it["group"], it["state"], it["present"], it["actor"]) for it in first["alerts"][1:]] == [
+        ("pr_high", "pr_high", "acknowledged", True, "anna"),
+        ("spo2_falls", "spo2_falls", "latched", False, ""),
+    ]
+    assert second["alerts"] == []
+    json.dumps(hub.snapshot())
+    hub.alerts_changed("chair-1", [], Activation(), Activation())
+    assert hub.snapshot()["beds"][0]["alerts"] == []
+
+
+async def test_a_pause_says_how_long_it_lasts_yet_and_who_paused(hub, clock):
+    paused = Activation(AlertState.PAUSED, clock.monotonic() + 120, clock.monotonic(), "anna")
+    hub.alerts_changed("chair-1", [], paused, Activation(AlertState.OFF, actor="ben"))
+    await clock.advance(30.5)
+    first, second = hub.snapshot()["beds"]
+    assert first["audio"] == {"state": "paused", "for_s": 89.5, "by": "anna"}
+    assert first["alarm"] == {"state": "off", "for_s": None, "by": "ben"}
+    assert second["audio"] == second["alarm"] == {"state": "on", "for_s": None, "by": ""}
+    await clock.advance(100)
+    assert hub.snapshot()["beds"][0]["audio"]["for_s"] == 0
+    json.dumps(hub.snapshot())
+
+
+def test_alerts_without_a_bed_are_the_stations_own(hub):
+    assert hub.snapshot()["station_alerts"] == []
+    hub.alerts_changed("", [signal("disk_nearly_full", Priority.MEDIUM)], Activation(), Activation())
+    snapshot = hub.snapshot()
+    assert [it["rule"] for it in snapshot["station_alerts"]] == ["disk_nearly_full"]
+    assert [bed["alerts"] for bed in snapshot["beds"]] == [[], []]
+
+
+async def test_those_who_look_are_counted_while_they_do(hub):
+    assert hub.viewers == 0
+    async with aclosing(hub.changes()) as one, aclosing(hub.changes()) as other:
+        await anext(one)
+        await anext(other)
+        assert hub.viewers == 2
+        await one.aclose()
+        assert hub.viewers == 1
+        hub.close()
+        assert [number async for number in other] == []
+    assert hub.viewers == 0
 
 
 def test_listeners_hear_what_is_received_until_they_are_removed(hub, clock):
@@ -202,9 +256,9 @@ def test_what_a_device_says_of_itself_stands_until_it_takes_it_back(hub, clock):
     assert notices() == ["SPO2 LOW"]
 
 
-async def test_a_clinic_whose_devices_speak_seldom_says_when_a_value_is_old(clock):
-    hub = LiveHub([BED], clock, "clinic", old_after=60)
-    give(hub, clock, spo2=97)
-    for seconds, state in ((29, "fresh"), (2, "stale"), (30, "old")):
-        await clock.advance(seconds)
-        assert shown(hub)["state"] == state
+def test_a_cuff_at_work_is_no_notice(hub, clock):
+    hub.receive("chair-1", "cuff", [DeviceStatus("cuff_busy", True, "cuff: measuring", clock.now_ns())])
+    device = hub.snapshot()["beds"][0]["devices"][1]
+    assert (device["notices"], device["work"]) == ([], ["cuff: measuring"])
+    hub.receive("chair-1", "cuff", [DeviceStatus("cuff_busy", False, "cuff: measuring", clock.now_ns())])
+    assert hub.snapshot()["beds"][0]["devices"][1]["work"] == []

@@ -1,4 +1,4 @@
-"""What the station tells commands of itself, and the one route on which it takes their requests."""
+"""What the station tells commands of itself, and the routes on which it takes their requests."""
 
 from __future__ import annotations
 
@@ -16,17 +16,22 @@ import pytest
 
 from drivers.clock import SystemClock
 from monitor import config_file
-from monitor.live import LiveHub
+from monitor.alerts.board import STATION, AlertBoard
+from monitor.alerts.conditions import AlertEvent, AlertState, Kind, Priority
+from monitor.alerts.rules import Profile
+from monitor.live import BedView, LiveHub
 from monitor.sessions import desk as desk_module
 from monitor.sessions.desk import Desk
 from monitor.storage.journal import Journal
 from monitor.storage.session_entries import SessionEntries
 from monitor.web import local_api
 from monitor.web.app import create_app
-from monitor.web.local_api import LONGEST_BODY, ROUTE, StationAddress
+from monitor.web.local_api import ALERTS_ROUTE, LONGEST_BODY, ROUTE, StationAddress
 from monitor.web.server import PageServer
 
 TOKEN = "Xw3-the-token-of-this-start_9Q"
+BEDS = ("chair-1", "chair-2")
+ACKNOWLEDGE = {"verb": "acknowledge", "bed": "chair-1", "by": "Anna"}
 OPEN = {"verb": "open", "bed": "chair-1", "reference": "P-1", "by": "Anna", "request": "0" * 32}
 
 
@@ -41,11 +46,21 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
     await journal.close()
 
 
+@pytest.fixture
+def board() -> AlertBoard:
+    """One of two beds; an alert stands on each, and one of the station itself."""
+    board = AlertBoard(dict.fromkeys(BEDS, Profile()), Profile(), SystemClock())
+    for bed, rule in (("chair-1", "spo2_low"), ("chair-2", "hr_high"), (STATION, "disk")):
+        kind = Kind.PHYSIOLOGICAL if bed else Kind.TECHNICAL
+        board.detected(bed, [AlertEvent(bed, rule, kind, Priority.HIGH, AlertState.ON, 0, "SpO₂ 86 < 90")])
+    return board
+
+
 @contextlib.asynccontextmanager
-async def serving(desk: Desk | None, token: str = TOKEN) -> AsyncIterator[int]:
-    """A page of that desk; gives its port."""
-    hub = LiveHub([], SystemClock())
-    server = PageServer(create_app(hub, desk, token), port=0)
+async def serving(desk: Desk | None, token: str = TOKEN, board: AlertBoard | None = None) -> AsyncIterator[int]:
+    """A page of that desk and that board; gives its port."""
+    hub = LiveHub([BedView(bed, bed, ()) for bed in BEDS], SystemClock())
+    server = PageServer(create_app(hub, desk, token, board), port=0)
     server.bind()
     task = asyncio.create_task(server.serve())
     yield int(server.address.rpartition(":")[2])
@@ -55,14 +70,14 @@ async def serving(desk: Desk | None, token: str = TOKEN) -> AsyncIterator[int]:
 
 
 @pytest.fixture
-async def port(desk: Desk) -> AsyncIterator[int]:
-    async with serving(desk) as port:
+async def port(desk: Desk, board: AlertBoard) -> AsyncIterator[int]:
+    async with serving(desk, board=board) as port:
         yield port
 
 
-async def post(port: int, body: bytes, *headers: str, method: str = "POST") -> tuple[int, Any]:
+async def post(port: int, body: bytes, *headers: str, method: str = "POST", route: str = ROUTE) -> tuple[int, Any]:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    lines = (f"{method} {ROUTE} HTTP/1.1", "Host: 127.0.0.1", "Connection: close", *headers)
+    lines = (f"{method} {route} HTTP/1.1", "Host: 127.0.0.1", "Connection: close", *headers)
     if not any(line.startswith("Transfer-Encoding") for line in headers):
         lines = (*lines, f"Content-Length: {len(body)}")
     writer.write("\r\n".join((*lines, "", "")).encode("latin-1") + body)
@@ -73,9 +88,28 @@ async def post(port: int, body: bytes, *headers: str, method: str = "POST") -> t
     return status, json.loads(content) if b"application/json" in head else content
 
 
-async def ask(port: int, fields: object, token: str = TOKEN) -> tuple[int, Any]:
+async def ask(port: int, fields: object, token: str = TOKEN, route: str = ROUTE) -> tuple[int, Any]:
     body = fields if isinstance(fields, bytes) else json.dumps(fields).encode()
-    return await post(port, body, f"Authorization: Bearer {token}")
+    return await post(port, body, f"Authorization: Bearer {token}", route=route)
+
+
+async def act(port: int, **fields: object) -> tuple[int, Any]:
+    return await ask(port, {"bed": "chair-1", "by": "Anna", **fields}, route=ALERTS_ROUTE)
+
+
+async def stands(port: int) -> dict[str, Any]:
+    """What the station says that stands, by bed."""
+    status, answer = await post(port, b"", f"Authorization: Bearer {TOKEN}", method="GET", route=ALERTS_ROUTE)
+    assert status == 200
+    return {one["bed"]: one for one in answer["beds"]}
+
+
+def untouched(board: AlertBoard) -> bool:
+    """Whether everything stands as it did."""
+    signals = [board.signals_of(bed) for bed in (*BEDS, STATION)]
+    return all(alert.event.state is AlertState.ON for one in signals for alert in one.alerts.values()) and all(
+        it.state is AlertState.ON for one in signals for it in (one.audio, one.alarm)
+    )
 
 
 def recorded(folder: Path) -> int:
@@ -115,36 +149,54 @@ async def test_the_same_request_is_answered_again_and_done_once(port: int, tmp_p
         (f"Cookie: token={TOKEN}",),
     ],
 )
-async def test_without_the_token_nothing_is_done(port: int, tmp_path: Path, headers: tuple[str, ...]) -> None:
-    status, answer = await post(port, json.dumps(OPEN).encode(), *headers)
-    assert (status, answer["error"]) == (401, "unauthorized")
+async def test_without_the_token_nothing_is_done(
+    port: int, tmp_path: Path, board: AlertBoard, headers: tuple[str, ...]
+) -> None:
+    for method, route, fields in (
+        ("POST", ROUTE, OPEN),
+        ("POST", ALERTS_ROUTE, ACKNOWLEDGE),
+        ("GET", ALERTS_ROUTE, {}),
+    ):
+        status, answer = await post(port, json.dumps(fields).encode(), *headers, method=method, route=route)
+        assert (status, answer["error"]) == (401, "unauthorized")
     assert recorded(tmp_path) == 0
+    assert untouched(board)
 
 
-async def test_a_page_without_a_token_takes_none(desk: Desk, tmp_path: Path) -> None:
-    async with serving(desk, "") as port:
-        assert (await ask(port, OPEN, ""))[0] == 401
-        assert (await post(port, json.dumps(OPEN).encode(), "Authorization: Bearer "))[0] == 401
+async def test_a_page_without_a_token_takes_none(desk: Desk, tmp_path: Path, board: AlertBoard) -> None:
+    async with serving(desk, "", board) as port:
+        for route, fields in ((ROUTE, OPEN), (ALERTS_ROUTE, ACKNOWLEDGE)):
+            assert (await ask(port, fields, "", route))[0] == 401
+            assert (await post(port, json.dumps(fields).encode(), "Authorization: Bearer ", route=route))[0] == 401
     assert recorded(tmp_path) == 0
+    assert untouched(board)
 
 
-async def test_a_foreign_name_is_refused_with_the_token_too(port: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("route", "fields"), [(ROUTE, OPEN), (ALERTS_ROUTE, ACKNOWLEDGE)])
+async def test_a_foreign_name_is_refused_with_the_token_too(
+    port: int, tmp_path: Path, board: AlertBoard, route: str, fields: object
+) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    body = json.dumps(OPEN).encode()
-    head = f"POST {ROUTE} HTTP/1.1\r\nHost: evil.example\r\nAuthorization: Bearer {TOKEN}\r\nConnection: close\r\n"
+    body = json.dumps(fields).encode()
+    head = f"POST {route} HTTP/1.1\r\nHost: evil.example\r\nAuthorization: Bearer {TOKEN}\r\nConnection: close\r\n"
     writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
     assert (await reader.read()).split()[1] == b"400"
     writer.close()
     assert recorded(tmp_path) == 0
+    assert untouched(board)
 
 
-async def test_a_request_that_is_too_large(port: int, tmp_path: Path) -> None:
-    said = json.dumps({**OPEN, "profile": "x" * LONGEST_BODY}).encode()
-    assert (await ask(port, said))[0] == 413
+@pytest.mark.parametrize(("route", "fields"), [(ROUTE, OPEN), (ALERTS_ROUTE, ACKNOWLEDGE)])
+async def test_a_request_that_is_too_large(
+    port: int, tmp_path: Path, board: AlertBoard, route: str, fields: dict[str, str]
+) -> None:
+    said = json.dumps({**fields, "by": "x" * LONGEST_BODY}).encode()
+    assert (await ask(port, said, route=route))[0] == 413
     chunk = f"{len(said):x}\r\n".encode() + said + b"\r\n0\r\n\r\n"
     headers = (f"Authorization: Bearer {TOKEN}", "Transfer-Encoding: chunked")
-    assert (await post(port, chunk, *headers))[0] == 413
+    assert (await post(port, chunk, *headers, route=route))[0] == 413
     assert recorded(tmp_path) == 0
+    assert untouched(board)
 
 
 async def test_a_note_as_long_as_one_may_be_is_taken(port: int) -> None:
@@ -211,6 +263,82 @@ async def test_what_is_not_on_disk_is_told(port: int, tmp_path: Path, monkeypatc
     assert recorded(tmp_path) == 1
 
 
+async def test_what_stands_is_told_of_every_bed_and_of_the_station_itself(port: int) -> None:
+    found = await stands(port)
+    assert list(found) == [*BEDS, STATION]
+    assert [alert["rule"] for one in found.values() for alert in one["alerts"]] == ["spo2_low", "hr_high", "disk"]
+    assert {(one["audio"]["state"], one["alarm"]["state"]) for one in found.values()} == {("on", "on")}
+
+
+async def test_an_acknowledgement_is_answered_with_what_is_told_and_what_stands(port: int) -> None:
+    status, answer = await act(port, verb="acknowledge", rules=["spo2_low"])
+    assert status == 200
+    [told] = answer["told"]
+    assert (told["rule"], told["state"], told["actor"], told["text"]) == (
+        "spo2_low",
+        "acknowledged",
+        "Anna",
+        "SpO₂ 86 < 90",
+    )
+    assert answer["alerts"] == (await stands(port))["chair-1"]["alerts"]
+    assert [alert["state"] for alert in (await stands(port))["chair-2"]["alerts"]] == ["on"]
+    # Whoever did not get the answer says it again.
+    status, again = await act(port, verb="acknowledge", rules=["spo2_low"])
+    assert (status, again) == (200, {**answer, "told": []})
+
+
+async def test_audio_and_alarm_are_paused_and_switched_on_again(port: int) -> None:
+    status, answer = await act(port, verb="pause", what="audio", seconds=90)
+    assert (status, answer["audio"]["state"], answer["alarm"]["state"]) == (200, "paused", "on")
+    assert 0 < answer["audio"]["for_s"] <= 90
+    assert (await stands(port))["chair-1"]["audio"]["by"] == "Anna"
+    status, answer = await act(port, verb="on", what="audio")
+    assert (status, answer["audio"]["state"]) == (200, "on")
+    status, answer = await act(port, verb="pause", what="alarm", bed=STATION)
+    assert (status, answer["bed"], answer["alarm"]["state"]) == (200, STATION, "paused")
+    assert (await stands(port))["chair-1"]["alarm"]["state"] == "on"
+
+
+@pytest.mark.parametrize(
+    ("fields", "text"),
+    [
+        ({"verb": "off", "what": "audio"}, "the profile does not let it be switched off"),
+        ({"verb": "pause", "what": "audio", "seconds": 3600}, "at most 300 s"),
+        ({"verb": "acknowledge", "rules": ["mood_low"]}, "mood_low: no such alert stands"),
+        ({"verb": "acknowledge", "bed": "chair-9"}, "there is no bed 'chair-9'; there are: chair-1, chair-2"),
+    ],
+)
+async def test_what_cannot_be_done_to_alerts_is_refused(
+    port: int, board: AlertBoard, fields: dict[str, Any], text: str
+) -> None:
+    status, answer = await act(port, **fields)
+    assert (status, answer["error"]) == (409, "refused")
+    assert text in answer["text"]
+    assert untouched(board)
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        (b"", "Invalid JSON"),
+        (b"[]", "an object"),
+        ({**ACKNOWLEDGE, "verb": "silence"}, "verb"),
+        ({**ACKNOWLEDGE, "rules": []}, "rules: "),
+        ({**ACKNOWLEDGE, "by": "\x1b[2J"}, "by: has a character"),
+        ({"verb": "acknowledge", "by": "Anna"}, "bed: Field required"),
+        ({"verb": "pause", "bed": "chair-1", "by": "Anna", "what": "spo2_low"}, "what: "),
+        ({"verb": "pause", "bed": "chair-1", "by": "Anna", "what": "audio", "seconds": float("nan")}, "seconds: "),
+    ],
+)
+async def test_nonsense_about_alerts_is_named_and_not_done(
+    port: int, board: AlertBoard, body: object, text: str
+) -> None:
+    status, answer = await ask(port, body, route=ALERTS_ROUTE)
+    assert (status, answer["error"]) == (422, "invalid")
+    assert text in answer["text"]
+    assert untouched(board)
+
+
 async def test_the_token_is_in_no_log(port: int, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG):
         await ask(port, OPEN)
@@ -219,14 +347,18 @@ async def test_the_token_is_in_no_log(port: int, caplog: pytest.LogCaptureFixtur
     assert TOKEN[:-1] not in caplog.text
 
 
-async def test_without_a_desk_there_is_no_such_route() -> None:
+async def test_without_a_desk_and_a_board_there_are_no_such_routes() -> None:
     async with serving(None) as port:
         assert (await ask(port, OPEN))[0] == 404
+        assert (await ask(port, ACKNOWLEDGE, route=ALERTS_ROUTE))[0] == 404
 
 
-async def test_it_is_only_for_posting(port: int) -> None:
+async def test_it_is_only_for_posting_and_what_stands_for_reading_too(port: int) -> None:
+    token = f"Authorization: Bearer {TOKEN}"
     for method in ("GET", "PUT", "DELETE"):
-        assert (await post(port, b"", f"Authorization: Bearer {TOKEN}", method=method))[0] == 405
+        assert (await post(port, b"", token, method=method))[0] == 405
+    for method in ("PUT", "DELETE"):
+        assert (await post(port, b"", token, method=method, route=ALERTS_ROUTE))[0] == 405
 
 
 def test_the_file_is_for_its_user_alone_and_goes(tmp_path: Path) -> None:

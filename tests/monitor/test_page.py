@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 import time
 
 import pytest
@@ -9,7 +10,9 @@ from playwright.async_api import expect
 
 from drivers.clock import SystemClock
 from drivers.events import Cause, LinkState, measured, missing
+from monitor.alerts import signals
 from monitor.alerts.conditions import AlertEvent, AlertState, Kind, Priority
+from monitor.alerts.signals import Activation, Signal
 from monitor.live import BedView, DeviceView, LiveHub
 from monitor.web.app import create_app
 from monitor.web.server import PageServer
@@ -17,6 +20,7 @@ from monitor.web.server import PageServer
 OXIMETER = DeviceView("oximeter", "Nonin", ("spo2", "pulse_rate"))
 MONITOR = DeviceView("monitor", "Ivy 450C", ("heart_rate", "spo2", "resp_rate", "temp"))
 CUFF = DeviceView("cuff", "GE Dinamap", ("nibp_sys", "nibp_dia", "nibp_mean"))
+GIVEN = Activation()
 EVIL = "<img src=x onerror=alert(1)>"
 
 
@@ -30,6 +34,7 @@ class Clinic:
             for it in range(1, count + 1)
         ]
         self.port = 0
+        self.standing = {}
         self.open()
 
     def open(self):
@@ -48,9 +53,21 @@ class Clinic:
         now = time.time_ns()
         self.hub.receive(bed, device, [measured(key, value, now, now) for key, value in values.items()])
 
-    def alert(self, bed, rule, priority, text, vital, state=AlertState.ON):
-        event = AlertEvent(bed, rule, Kind.PHYSIOLOGICAL, priority, state, time.time_ns(), text, vital)
-        self.hub.alerts_changed([event])
+    def alert(self, bed, rule, priority, text, vital, state=AlertState.ON, kind=Kind.PHYSIOLOGICAL, actor=""):
+        """Show an alert on a bed, or no longer; what stands there already stays, as after it is told."""
+        now = time.time_ns()
+        event = AlertEvent(bed, rule, kind, priority, state, now, text, vital, actor=actor)
+        alerts = self.standing.setdefault(bed, {})
+        if state is AlertState.OFF:
+            del alerts[rule]
+        else:
+            begun = alerts[rule].begun if rule in alerts else now
+            alerts[rule] = Signal(event, state is not AlertState.LATCHED, begun, 0.0)
+        self.signals(bed)
+
+    def signals(self, bed, audio=GIVEN, alarm=GIVEN):
+        lines = signals.shown(signals.SignalState(self.standing.get(bed, {})))
+        self.hub.alerts_changed(bed, lines, audio, alarm)
 
     @contextlib.asynccontextmanager
     async def measuring(self, **values):
@@ -149,10 +166,94 @@ async def test_alerts_come_go_and_are_said_the_most_urgent_first(browser, clinic
     assert said == []
 
 
+FLASHING = """(it) => it.getAnimations().map((found) => found.effect.getTiming().duration)"""
+FRAME = """(it) => getComputedStyle(it).boxShadow !== "none" """
+FILLED = """(it) => getComputedStyle(it).backgroundColor !== "rgba(0, 0, 0, 0)" """
+
+
+async def test_what_is_given_latched_and_acknowledged_looks_different(browser, clinic):
+    page, said = await open_page(browser, clinic)
+    tile = page.locator("#bed-chair-1")
+    line = tile.locator(".alert")
+    spo2 = numeric(page, "bed-chair-1", "spo2")
+
+    async def looks(signal, text, note, *, filled, framed, flashing):
+        await expect(line).to_have_attribute("data-signal", signal)
+        await expect(line.locator(".text")).to_have_text(text)
+        await expect(line.locator(".said")).to_have_text(note)
+        await expect(spo2).to_have_attribute("data-signal", signal)
+        for it in (line, spo2):
+            assert await it.evaluate(FILLED) is filled
+            assert await it.evaluate(FRAME) is framed
+            assert await it.evaluate(FLASHING) == flashing
+        assert await tile.evaluate(FLASHING) == flashing
+
+    clinic.alert("chair-1", "spo2_low", Priority.HIGH, "SpO₂ 86 < 90", "spo2")
+    await looks("given", "SpO₂ 86 < 90", "", filled=True, framed=False, flashing=[500])
+    clinic.alert("chair-1", "spo2_low", Priority.HIGH, "is over: SpO₂ 86 < 90", "spo2", AlertState.LATCHED)
+    await looks("latched", "was: SpO₂ 86 < 90", "not acknowledged", filled=False, framed=True, flashing=[500])
+    clinic.alert("chair-1", "spo2_low", Priority.HIGH, "SpO₂ 85 < 90", "spo2")
+    await expect(page.locator("#announcer")).to_have_text("Chair 1: high priority: SpO₂ 85 < 90")
+    clinic.alert("chair-1", "spo2_low", Priority.HIGH, "SpO₂ 85 < 90", "spo2", AlertState.ACKNOWLEDGED, actor="anna")
+    await looks("acknowledged", "SpO₂ 85 < 90", "✓ seen by anna", filled=False, framed=True, flashing=[])
+    clinic.alert("chair-1", "pr_high", Priority.MEDIUM, "PR 131 > 120", "pulse_rate")
+    # Of the two the one that nobody has seen is what calls.
+    await expect(tile).to_have_attribute("data-alert", "medium")
+    await expect(page).to_have_title("PR 131 > 120 - Chair 1 - clinic")
+    assert said == []
+
+
+async def test_signals_that_are_paused_or_off_are_said_and_nothing_calls_while_alarms_are(browser, clinic):
+    page, said = await open_page(browser, clinic)
+    now = clinic.clock.monotonic()
+    clinic.alert("chair-1", "spo2_low", Priority.HIGH, "SpO₂ 86 < 90", "spo2")
+    tile = page.locator("#bed-chair-1")
+    inhibited = tile.locator(".inhibition")
+    await expect(tile.locator(".alert")).to_have_count(1)
+    await expect(inhibited).to_have_count(0)
+    clinic.signals("chair-1", Activation(AlertState.PAUSED, now + 600, now, "anna"))
+    await expect(inhibited).to_have_text(re.compile(r"Audio paused 9:\d\d, by anna"))
+    symbol = await inhibited.locator("use").get_attribute("href")
+    assert await tile.evaluate(FLASHING) == [500], "a pause of the audio takes nothing from the eye"
+    clinic.signals("chair-1", Activation(AlertState.OFF, actor="ben"))
+    await expect(inhibited).to_have_text("Audio OFF, by ben")
+    assert await inhibited.locator("use").get_attribute("href") != symbol
+    assert await inhibited.locator("svg").evaluate("(it) => it.getBBox().width") > 10
+    clinic.signals("chair-1", alarm=Activation(AlertState.PAUSED, now + 600, now, "anna"))
+    await expect(inhibited).to_have_text(re.compile(r"Alarms paused 9:\d\d, by anna"))
+    await expect(tile.locator(".alert .text")).to_have_text("SpO₂ 86 < 90")
+    assert await page.evaluate("document.getAnimations().length") == 0
+    clinic.signals("chair-1")
+    await expect(inhibited).to_have_count(0)
+    assert await tile.evaluate(FLASHING) == [500]
+    assert said == []
+
+
+async def test_what_is_wrong_with_the_equipment_is_not_taken_for_the_patient(browser, clinic):
+    technical = Kind.TECHNICAL
+    clinic.alert("chair-1", "spo2_low", Priority.MEDIUM, "SpO₂ 89 < 90", "spo2")
+    clinic.alert("chair-1", "device_lost_cuff", Priority.MEDIUM, "GE Dinamap is lost", "", kind=technical)
+    text = "DISK NEARLY FULL: 430 MB are left"
+    clinic.alert("", "disk_nearly_full", Priority.MEDIUM, text, "", kind=technical)
+    clinic.hub.station_notice(text)
+    page, said = await open_page(browser, clinic)
+    marks = page.locator("#bed-chair-1 .alert .mark")
+    await expect(marks).to_have_text(["**", "!!"])
+    assert [await it.get_attribute("aria-label") for it in await marks.all()] == [
+        "medium priority, physiological",
+        "medium priority, technical",
+    ]
+    await expect(page.locator("#station-alerts .alert .mark")).to_have_text(["!!"])
+    await expect(page.locator("#station-alerts .alert .text")).to_have_text(["DISK NEARLY FULL"])
+    await expect(page.locator("#notice")).to_have_text(text)
+    assert said == []
+
+
 async def test_nothing_flashes_for_those_who_want_no_motion(browser, clinic):
     clinic.alert("chair-1", "spo2_low", Priority.HIGH, "SpO₂ 86 < 90", "spo2")
+    clinic.alert("chair-1", "pr_high", Priority.HIGH, "is over: PR 131 > 120", "pulse_rate", AlertState.LATCHED)
     page, _ = await open_page(browser, clinic, reduced_motion="reduce")
-    await expect(page.locator("#bed-chair-1 .alert")).to_have_count(1)
+    await expect(page.locator("#bed-chair-1 .alert")).to_have_count(2)
     assert await page.evaluate("document.getAnimations().length") == 0
 
 
@@ -263,7 +364,8 @@ async def test_a_page_that_slept_takes_a_new_connection_instead_of_what_the_old_
 
 
 SHAPES = [(1, 1920, 1080), (2, 1920, 1080), (12, 1920, 1080), (4, 1280, 720), (2, 390, 844), (3, 820, 1180)]
-SPILT = """() => [...document.querySelectorAll(".tile, .area, .numerics, .numeric, .value, .label, .alert, .device")]
+SPILT = """() => [...document.querySelectorAll(
+    ".tile, .area, .numerics, .numeric, .value, .label, .alert, .inhibition, .device")]
   .filter((it) => it.scrollWidth > it.clientWidth + 1 && getComputedStyle(it).display !== "contents"
     || it.matches(".tile, .area, .numerics") && it.scrollHeight > it.clientHeight + 1)
   .map((it) => [it.className, it.textContent])"""
@@ -278,7 +380,11 @@ async def test_nothing_is_cut_off_or_spilt_and_a_wall_needs_no_scrolling(browser
     doubtful = "chair-1" if beds == 2 else f"chair-{beds}"
     clinic.hub.receive(doubtful, "oximeter", [measured("spo2", 100, now, now, (Cause.ARTIFACT,))])
     clinic.alert("chair-1", "a", Priority.HIGH, "SpO₂ 86 < 90", "spo2")
-    clinic.alert("chair-1", "b", Priority.MEDIUM, "NIBP sys 221 > 180", "nibp_sys")
+    clinic.alert(
+        "chair-1", "b", Priority.MEDIUM, "NIBP sys 221 > 180", "nibp_sys", AlertState.ACKNOWLEDGED, actor="anna"
+    )
+    moment = clinic.clock.monotonic()
+    clinic.signals("chair-1", Activation(AlertState.PAUSED, moment + 120, moment, "anna"))
     page, _ = await open_page(browser, clinic, viewport={"width": width, "height": height})
     await expect(page.locator(".tile")).to_have_count(beds)
     await expect(page.locator("#bed-chair-1 .alert")).to_have_count(2)

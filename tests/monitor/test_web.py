@@ -115,7 +115,8 @@ async def test_the_page_brings_all_it_needs_and_nothing_inline(server):
     assert "style=" not in page
     assert "<style" not in page
     assert page.count("<script") == page.count('<script type="module" src=') == 1
-    for source in ("page.js", "wall.js", "numerics.js"):
+    assert (await ask(server, "/static/symbols.svg"))[1]["content-type"] == "image/svg+xml"
+    for source in ("page.js", "wall.js", "alerts.js", "numerics.js"):
         status, headers, script = await ask(server, f"/static/{source}")
         assert (status, headers["content-type"].partition(";")[0]) == (200, "text/javascript")
         assert b"innerHTML" not in script
@@ -143,6 +144,23 @@ async def test_the_stream_gives_the_present_at_once_then_changes_then_a_heartbea
         await asyncio.wait_for(next_snapshot(reader), 1.5)
         assert time.monotonic() - start > 0.5
     writer.close()
+
+
+async def test_pages_are_counted_while_their_streams_are_open(server, hub):
+    async def viewers(count):
+        async with asyncio.timeout(10):
+            while hub.viewers != count:
+                await asyncio.sleep(0.01)
+
+    streams = [await open_request(server, "/api/live") for _ in range(3)]
+    await viewers(3)
+    for _, _, _, writer in streams[:2]:
+        writer.close()
+    await viewers(1)
+    await ask(server, "/api/snapshot")
+    assert hub.viewers == 1
+    streams[2][3].close()
+    await viewers(0)
 
 
 async def test_open_streams_end_at_once_when_the_hub_is_closed(server, hub):
@@ -177,6 +195,7 @@ async def test_a_page_that_does_not_read_costs_no_memory_and_does_not_hold_the_e
             hub.receive("chair-0", "oximeter", [measured("spo2", 97, time.time_ns(), time.time_ns())])
             await asyncio.sleep(0.005)
     assert "has not read" in caplog.text
+    assert hub.viewers == 0
     stuck = len(made)
     for _ in range(20):
         hub.receive("chair-0", "oximeter", [measured("spo2", 97, time.time_ns(), time.time_ns())])

@@ -1,5 +1,6 @@
 // The connection and the watchdog: what is shown is the present, or it is taken away.
 
+import { loudest, rankOf } from "./alerts.js";
 import { Wall } from "./wall.js";
 
 /** Milliseconds without a message after which nothing shown may be taken for the present. */
@@ -9,7 +10,7 @@ const PATIENCE = 3000;
 const LOOK_EVERY = 250;
 
 const at = (id) => document.getElementById(id);
-const wall = new Wall(at("wall"), at("standing"));
+const wall = new Wall(at("wall"), at("standing"), at("station-alerts"));
 
 let source = null;
 let opened = 0;
@@ -46,15 +47,16 @@ function receive(snapshot) {
     return;
   }
   stationTime = new Date(snapshot.now);
-  wall.show(snapshot.beds, stationTime.getTime());
-  announce(snapshot.beds);
+  wall.show(snapshot.beds, snapshot.station_alerts, stationTime.getTime());
+  const all = [...snapshot.beds, { id: "", label: "Station", alerts: snapshot.station_alerts }];
+  announce(all);
   heard = performance.now();
   heardWall = Date.now();
   stationName = snapshot.station;
   at("station").textContent = stationName;
   at("clock").textContent = time(stationTime);
   if (at("notice").textContent !== snapshot.notice) at("notice").textContent = snapshot.notice;
-  title(snapshot.beds);
+  title(all);
   if (!live) {
     live = true;
     document.body.classList.remove("not-live");
@@ -94,11 +96,8 @@ function connection(state, text) {
 }
 
 function title(beds) {
-  const rank = { high: 3, medium: 2, low: 1 };
-  const worst = beds
-    .filter((bed) => bed.alerts.length > 0)
-    .sort((a, b) => rank[b.alerts[0].priority] - rank[a.alerts[0].priority])[0];
-  const text = worst ? `${worst.alerts[0].text} - ${worst.label} - ${stationName}` : stationName;
+  const worst = [...beds].sort((a, b) => rankOf(b) - rankOf(a))[0];
+  const text = rankOf(worst) > 0 ? `${loudest(worst.alerts).text} - ${worst.label} - ${stationName}` : stationName;
   if (document.title !== text) document.title = text;
 }
 
@@ -106,7 +105,7 @@ function title(beds) {
 function announce(beds) {
   const words = new Map();
   for (const bed of beds) {
-    for (const alert of bed.alerts) {
+    for (const alert of bed.alerts.filter((it) => it.state === "on")) {
       words.set(`${bed.id} ${alert.rule} ${alert.priority}`, `${bed.label}: ${alert.priority} priority: ${alert.text}`);
     }
   }

@@ -1,8 +1,9 @@
 // The wall: one tile a bed, updated in place. Everything from outside is set as text, never as markup.
 
+import { MARKS, inhibitions, loudest, rankOf, told } from "./alerts.js";
 import { deviceText, minutes, numerics } from "./numerics.js";
 
-const MARKS = { high: "***", medium: "**", low: "*" };
+const SYMBOLS = "http://www.w3.org/2000/svg";
 const NARROWEST_TILE = 320;
 const BEST_SHAPE = 1.45;
 
@@ -89,7 +90,8 @@ class Numeric {
     setData(this.root, "key", shown.key);
     setData(this.root, "state", shown.state);
     setData(this.root, "doubt", shown.provisional ? "provisional" : shown.doubtful ? "questionable" : "");
-    setData(this.root, "alert", shown.alert);
+    setData(this.root, "alert", shown.alert?.priority);
+    setData(this.root, "signal", shown.alert?.signal);
     if (this.colour !== shown.colour) {
       this.colour = shown.colour;
       this.root.style.setProperty("--vital", shown.colour);
@@ -102,17 +104,41 @@ class Alert {
     this.mark = element("span", "mark");
     this.mark.setAttribute("role", "img");
     this.text = element("span", "text");
+    this.note = element("span", "said");
     this.age = element("span", "age");
-    this.root = element("li", "alert", this.mark, this.text, this.age);
+    this.root = element("li", "alert", this.mark, this.text, this.note, this.age);
   }
 
   update(alert) {
-    setText(this.mark, MARKS[alert.priority]);
-    this.mark.setAttribute("aria-label", `${alert.priority} priority`);
+    setText(this.mark, MARKS[alert.kind][alert.priority]);
+    const label = `${alert.priority} priority, ${alert.kind}`;
+    if (this.mark.getAttribute("aria-label") !== label) this.mark.setAttribute("aria-label", label);
     setText(this.text, alert.text);
+    setText(this.note, alert.note);
     setText(this.age, minutes(alert.ageSeconds));
     setData(this.root, "priority", alert.priority);
     setData(this.root, "kind", alert.kind);
+    setData(this.root, "signal", alert.signal);
+  }
+}
+
+/** Whether the signals of a bed are paused or off, in words and with the symbol. */
+class Inhibition {
+  constructor() {
+    const symbol = document.createElementNS(SYMBOLS, "svg");
+    symbol.setAttribute("aria-hidden", "true");
+    this.use = document.createElementNS(SYMBOLS, "use");
+    symbol.append(this.use);
+    this.text = element("span", "text");
+    this.root = element("li", "inhibition", symbol, this.text);
+  }
+
+  update(shown) {
+    const source = `/static/symbols.svg#${shown.what}-${shown.state}`;
+    if (this.use.getAttribute("href") !== source) this.use.setAttribute("href", source);
+    setText(this.text, shown.text);
+    setData(this.root, "what", shown.what);
+    setData(this.root, "state", shown.state);
   }
 }
 
@@ -125,11 +151,13 @@ class Standing {
   }
 
   update(bed) {
-    setText(this.mark, MARKS[bed.alerts[0].priority]);
+    const alert = loudest(bed.alerts);
+    setText(this.mark, MARKS[alert.kind][alert.priority]);
     setText(this.link, bed.label);
     const target = `#bed-${encodeURIComponent(bed.id)}`;
     if (this.link.getAttribute("href") !== target) this.link.setAttribute("href", target);
-    setData(this.root, "priority", bed.alerts[0].priority);
+    setData(this.root, "priority", alert.priority);
+    setData(this.root, "signal", alert.signal);
   }
 }
 
@@ -142,7 +170,7 @@ class Device {
 
   update(device) {
     setText(this.name, `${device.title}:`);
-    setText(this.state, [device.text ?? deviceText(device), ...device.notices].join(", "));
+    setText(this.state, [device.text ?? deviceText(device), ...device.work, ...device.notices].join(", "));
     setData(this.root, "notices", device.notices.length > 0 ? "yes" : "");
     setData(this.root, "state", device.state);
     if (this.root.title !== device.detail) this.root.title = device.detail;
@@ -152,6 +180,7 @@ class Device {
 class Tile {
   constructor() {
     this.title = element("h2");
+    this.inhibitionList = element("ul", "inhibitions");
     this.alertList = element("ul", "alerts");
     this.bigList = element("dl", "numerics");
     this.smallList = element("dl", "small");
@@ -159,12 +188,13 @@ class Tile {
     this.root = element(
       "article",
       "tile",
-      this.title,
+      element("header", "head", this.title, this.inhibitionList),
       this.alertList,
       element("div", "area", this.bigList),
       this.smallList,
       this.deviceList,
     );
+    this.inhibitions = new Keyed(this.inhibitionList, () => new Inhibition());
     this.alerts = new Keyed(this.alertList, () => new Alert());
     this.big = new Keyed(this.bigList, () => new Numeric());
     this.small = new Keyed(this.smallList, () => new Numeric());
@@ -176,12 +206,14 @@ class Tile {
     if (this.root.id !== `bed-${bed.id}`) this.root.id = `bed-${bed.id}`;
     const { big, small } = numerics(bed.vitals);
     for (const shown of [...big, ...small]) {
-      // The list is sorted: the first that concerns a numeric is its most urgent.
-      shown.alert = bed.alerts.find((alert) => shown.keys.includes(alert.vital))?.priority;
+      shown.alert = loudest(bed.alerts.filter((alert) => shown.keys.includes(alert.vital)));
     }
-    setData(this.root, "alert", bed.alerts[0]?.priority);
+    const alert = loudest(bed.alerts);
+    setData(this.root, "alert", alert?.priority);
+    setData(this.root, "signal", alert?.signal);
+    this.inhibitions.update(inhibitions(bed), (it) => it.what);
     setData(this.bigList, "cells", big.map((it) => it.key === "nibp" ? "wide" : "one").join(" "));
-    this.alerts.update(bed.alerts, (alert) => alert.rule);
+    this.alerts.update(bed.alerts, (alert) => alert.group);
     this.big.update(big, (it) => it.key);
     this.small.update(small, (it) => it.key);
     this.devices.update(bed.devices, (device) => device.id);
@@ -191,12 +223,15 @@ class Tile {
 /** The same beds with nothing that could be taken for the present. */
 function withheld(bed) {
   const blank = { value: null, state: "withheld", validity: null, cause: "", reason: "", age_s: null };
+  const quiet = { state: "withheld", detail: "", notices: [], work: [] };
   const hidden = (vital) => (vital.state === "missing" ? vital : { ...vital, ...blank });
   return {
     ...bed,
     vitals: Object.fromEntries(Object.entries(bed.vitals).map(([key, vital]) => [key, hidden(vital)])),
-    devices: bed.devices.map((device) => ({ ...device, state: "withheld", detail: "", notices: [], text: "not known" })),
+    devices: bed.devices.map((device) => ({ ...device, ...quiet, text: "not known" })),
     alerts: [],
+    audio: { state: "on" },
+    alarm: { state: "on" },
   };
 }
 
@@ -204,39 +239,41 @@ export class Wall {
   #root;
   #tiles;
   #standing;
+  #station;
   #beds = [];
   #alertKeys = "";
 
-  constructor(root, standing) {
+  constructor(root, standing, station) {
     this.#root = root;
     this.#standing = new Keyed(standing, () => new Standing());
+    this.#station = new Keyed(station, () => new Alert());
     this.#tiles = new Keyed(root, () => new Tile());
     new ResizeObserver(() => this.#arrange()).observe(document.documentElement);
   }
 
-  /** Show a snapshot's beds; `now` is the station's time in milliseconds. */
-  show(beds, now) {
+  /** Show a snapshot's beds and the alerts of the station itself; `now` is the station's time in milliseconds. */
+  show(beds, ofStation, now) {
     this.#beds = beds;
-    const dated = beds.map((bed) => ({
-      ...bed,
-      alerts: bed.alerts.map((alert) => ({ ...alert, ageSeconds: (now - Date.parse(alert.since)) / 1000 })),
-    }));
+    const dated = beds.map((bed) => ({ ...bed, alerts: told(bed.alerts, now, bed.alarm) }));
+    // The notice beside them has the rest.
+    const brief = told(ofStation, now).map((alert) => ({ ...alert, text: alert.text.split(": ", 1)[0] }));
+    this.#station.update(brief, (alert) => alert.group);
     if (this.#tiles.update(dated, (bed) => bed.id)) this.#arrange();
     this.#name(dated);
-    this.#flashTogether();
+    this.#flashTogether([...dated, { id: "", alerts: brief }]);
   }
 
   /** Take every value away: what is shown is no longer the present. */
   withhold() {
     this.#tiles.update(this.#beds.map(withheld), (bed) => bed.id);
     this.#standing.update([], (bed) => bed.id);
+    this.#station.update([], (alert) => alert.group);
     this.#alertKeys = "";
   }
 
   /** Name the beds with alerts, the most urgent first, for a page on which they may be out of sight. */
   #name(beds) {
-    const rank = (bed) => MARKS[bed.alerts[0].priority].length;
-    const alarmed = beds.filter((bed) => bed.alerts.length > 0).sort((a, b) => rank(b) - rank(a));
+    const alarmed = beds.filter((bed) => bed.alerts.length > 0).sort((a, b) => rankOf(b) - rankOf(a));
     this.#standing.update(alarmed, (bed) => bed.id);
     document.body.classList.toggle("scrolls", this.#root.offsetHeight + this.#root.offsetTop > window.innerHeight);
   }
@@ -259,8 +296,9 @@ export class Wall {
   }
 
   /** Lights that blink out of step tire the eye: all are put in step when the alerts change. */
-  #flashTogether() {
-    const keys = this.#beds.flatMap((bed) => bed.alerts.map((it) => `${bed.id} ${it.rule} ${it.priority}`)).join("\n");
+  #flashTogether(shown) {
+    const key = (bed) => bed.alerts.map((it) => `${bed.id} ${it.rule} ${it.priority} ${it.signal}`);
+    const keys = shown.flatMap(key).join("\n");
     if (keys === this.#alertKeys) return;
     this.#alertKeys = keys;
     requestAnimationFrame(() => {

@@ -1,0 +1,133 @@
+"""What people ask of alerts: one form for each verb of the command line and of the local API; and what stands, as JSON.
+
+An empty name in place of a bed is the station itself, as in every event of an alert.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from drivers.clock import iso
+from drivers.errors import AlertActionRefused
+from monitor.alerts.board import STATION, AlertBoard
+from monitor.alerts.conditions import URGENCY, AlertEvent, AlertState
+from monitor.alerts.signals import (
+    Acknowledge,
+    Action,
+    Activation,
+    Pause,
+    Signal,
+    SignalState,
+    SwitchOff,
+    SwitchOn,
+    shown,
+)
+from monitor.forms import Line
+
+What = Literal["audio", "alarm"]
+"""AUDIO or ALARM: what sounds, or all signals."""
+
+
+class _Request(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    bed: Annotated[str, Field(max_length=200)]
+    """It has to be said, also for the station itself: what is forgotten must silence nothing."""
+    by: Line
+    """Who does it."""
+
+
+class AcknowledgeRequest(_Request):
+    """Say that somebody has seen these alerts, or without `rules` all that stand on the bed."""
+
+    verb: Literal["acknowledge"] = "acknowledge"
+    rules: Annotated[tuple[Line, ...], Field(min_length=1)] | None = None
+
+
+class PauseRequest(_Request):
+    """Have no audio, or no signals at all, for a time."""
+
+    verb: Literal["pause"] = "pause"
+    what: What
+    seconds: Annotated[float, Field(strict=True, allow_inf_nan=False)] | None = None
+    """As long as the profile says without it."""
+
+
+class OffRequest(_Request):
+    """Have no audio, or no signals at all, until somebody switches them on."""
+
+    verb: Literal["off"] = "off"
+    what: What
+
+
+class OnRequest(_Request):
+    """End a pause, or switch on what was off."""
+
+    verb: Literal["on"] = "on"
+    what: What
+
+
+AlertRequest = AcknowledgeRequest | PauseRequest | OffRequest | OnRequest
+ALERT_REQUEST: TypeAdapter[AlertRequest] = TypeAdapter(Annotated[AlertRequest, Field(discriminator="verb")])
+"""Reads any of them from JSON."""
+
+
+def do(board: AlertBoard, request: AlertRequest) -> list[AlertEvent]:
+    """Do what is asked, and give what is told of it: nothing, where it was so before.
+
+    Raises AlertActionRefused, also where there is no such bed.
+    """
+    if request.bed != STATION and request.bed not in board.beds:
+        raise AlertActionRefused(f"there is no bed {request.bed!r}; there are: {', '.join(board.beds)}")
+    return board.operate(request.bed, _action(request))
+
+
+def _action(request: AlertRequest) -> Action:
+    match request:
+        case AcknowledgeRequest():
+            return Acknowledge(request.by, request.rules or ())
+        case PauseRequest():
+            return Pause(request.by, request.what, request.seconds)
+        case OffRequest():
+            return SwitchOff(request.by, request.what)
+        case OnRequest():
+            return SwitchOn(request.by, request.what)
+
+
+def told(event: AlertEvent) -> dict[str, Any]:
+    """A change of an alert."""
+    return {**event._asdict(), "at": iso(event.at)}
+
+
+def standing(bed: str, signals: SignalState, now: float) -> dict[str, Any]:
+    """What stands on a bed at monotonic seconds `now`: the most urgent first, but those of one group together."""
+    groups = {_group(signal): place for place, signal in enumerate(shown(signals))}
+    # Within a group each is known by its rule, which is how it is acknowledged: so all of them are here.
+    in_order = sorted(
+        signals.alerts.values(),
+        key=lambda signal: (groups[_group(signal)], -URGENCY[signal.event.priority], signal.begun),
+    )
+    return {
+        "bed": bed,
+        "alerts": [
+            {**told(signal.event), "since": iso(signal.begun), "present": signal.present} for signal in in_order
+        ],
+        "audio": _activation(signals.audio, now),
+        "alarm": _activation(signals.alarm, now),
+    }
+
+
+def _group(signal: Signal) -> str:
+    return signal.event.group or signal.event.rule
+
+
+def _activation(activation: Activation, now: float) -> dict[str, Any]:
+    paused = activation.state is AlertState.PAUSED
+    return {
+        "state": activation.state,
+        "for_s": max(0.0, round(activation.until - now, 1)) if paused else None,
+        "since": None if activation.state is AlertState.ON else iso(activation.begun),
+        "by": activation.actor,
+    }
