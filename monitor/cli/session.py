@@ -6,7 +6,6 @@ journal cannot be written yet; 4 it is not known whether it was done, and saying
 
 from __future__ import annotations
 
-import getpass
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,11 +17,10 @@ import typer
 
 from drivers.clock import SystemClock, iso
 from drivers.errors import ConfigError, InfusionMonitorError, StationSilent, StepRefused
-from monitor import config_file
 from monitor.cli import session_print
 from monitor.cli.desk_client import DeskClient
 from monitor.cli.moments import moment
-from monitor.config import StationConfig
+from monitor.cli.options import AsJson, By, Config, DataDir, configuration, data_folder, login
 from monitor.sessions import recorded, view
 from monitor.sessions.session import Session
 from monitor.sessions.steps import State, Step
@@ -41,7 +39,6 @@ NOT_KNOWN = 4
 _STEPS = ", ".join(step.value for step in Step if step is not Step.CLOSE)
 
 Which = Annotated[str, typer.Argument(metavar="SESSION", help="A session, or the bed on which it is open.")]
-By = Annotated[str | None, typer.Option(metavar="NAME", help="Who does it; else the login name.")]
 At = Annotated[
     str | None,
     typer.Option(metavar="T", help="When it happened: 2026-11-25T09:00:00Z, or 30s, 10m, 2h ago; else now."),
@@ -50,9 +47,6 @@ Again = Annotated[
     str | None,
     typer.Option("--request", metavar="ID", help="32 digits of 0-9a-f: said again with the same, it is done once."),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="The answer, and an error too, as a JSON object.")]
-DataDir = Annotated[Path | None, typer.Option(help="The journal's folder; else as configured.")]
-Config = Annotated[Path | None, typer.Option(help="The station's configuration.")]
 
 
 @session_app.command(name="open")
@@ -63,7 +57,7 @@ def open_(
     *,
     reference: Annotated[str, typer.Option(help="A pseudonym of the patient, without blanks.")],
     planned_minutes: Annotated[int | None, typer.Option(help="Of infusion; else as configured.")] = None,
-    profile: Annotated[str | None, typer.Option(help="The alert profile.")] = None,
+    profile: Annotated[str | None, typer.Option(help="The alert profile; else as configured.")] = None,
     by: By = None,
     at: At = None,
     request: Again = None,
@@ -215,6 +209,28 @@ def assign(
 
 
 @session_app.command()
+def limit(
+    session: Which,
+    rule: Annotated[str, typer.Argument(help="The rule of the session's alert profile.")],
+    number: Annotated[float | None, typer.Argument(help="The limit for this session, in the vital's unit.")] = None,
+    *,
+    reset: Annotated[bool, typer.Option("--reset", help="In place of NUMBER: the profile's limit again.")] = False,
+    reason: Annotated[str, typer.Option(help="Why.")],
+    by: By = None,
+    request: Again = None,
+    as_json: AsJson = False,
+    config: Config = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Set the limit of an alert for this session, within the bounds that the profile allows."""
+    with _errors("limit", as_json):
+        if (number is None) is not reset:
+            raise ConfigError(["say NUMBER, or --reset: one of the two"])
+        fields = {"session": session, "rule": rule, "limit": number, "reason": reason}
+        _do("limit", fields, by, None, request, as_json, config, data_dir)
+
+
+@session_app.command()
 def close(
     session: Which,
     reason: Annotated[str | None, typer.Option(help="Needed where criteria of the discharge are open.")] = None,
@@ -245,7 +261,7 @@ def list_(
         after = None if since is None else moment(since, "--since")
         now = SystemClock.now_ns()
         found = 0
-        for entries in SessionEntries(_folder(config, data_dir)).all(after):
+        for entries in SessionEntries(data_folder(config, data_dir)).all(after):
             session = Session(entries)
             if only_open and session.state is State.CLOSED:
                 continue
@@ -262,11 +278,11 @@ def list_(
 def show(session: Which, as_json: AsJson = False, config: Config = None, data_dir: DataDir = None) -> None:
     """Print a session's chart."""
     with _errors("show", as_json):
-        configuration = _configuration(config)
-        folder = data_dir or Path(configuration.data_dir)
+        settings = configuration(config)
+        folder = data_dir or Path(settings.data_dir)
         found = _found(SessionEntries(folder), session)
         now = SystemClock.now_ns()
-        chart = view.full(found, configuration.sessions, recorded.read(History(folder), found, now), now)
+        chart = view.full(found, settings.sessions, recorded.read(History(folder), found, now), now)
         print(session_print.as_json(chart) if as_json else session_print.chart(chart))
 
 
@@ -295,12 +311,13 @@ def _do(
         said = {
             "verb": verb,
             **fields,
-            "by": by or _login(),
+            "by": by or login(),
             "at": None if at is None else iso(moment(at, "--at")),
             "request": request or uuid4().hex,
         }
-        client = DeskClient(_folder(config, data_dir), lambda: _configuration(config))
-        answer = client.do({key: value for key, value in said.items() if value is not None})
+        client = DeskClient(data_folder(config, data_dir), lambda: configuration(config))
+        # What is left out is as it is by itself, but for a limit: none is the profile's again.
+        answer = client.do({key: value for key, value in said.items() if value is not None or key == "limit"})
         print(session_print.as_json(answer) if as_json else session_print.answer(answer))
         if not answer["recorded"]:
             if not as_json:
@@ -323,18 +340,3 @@ def _errors(verb: str, as_json: bool) -> Iterator[None]:
             print(session_print.error_text(error, verb), file=sys.stderr)
         code = 2 if isinstance(error, ConfigError) else NOT_KNOWN if isinstance(error, StationSilent) else 1
         raise typer.Exit(code) from error
-
-
-def _login() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        raise ConfigError(["this login has no name: say who does it, with --by NAME"]) from None
-
-
-def _configuration(config: Path | None) -> StationConfig:
-    return config_file.load(config or config_file.default_path(), here=False)
-
-
-def _folder(config: Path | None, data_dir: Path | None) -> Path:
-    return data_dir or Path(_configuration(config).data_dir)

@@ -125,6 +125,9 @@ def _head(content: Mapping[str, Any], time: Any) -> Iterator[str]:
         last = f"last {time(cuff['last_at'])}" if cuff["last_at"] else "none yet"
         due = f"OVERDUE by {_minutes(cuff['overdue_s'])}" if cuff["overdue_s"] else f"due {time(cuff['due_at'])}"
         yield f"Cuff      {due}; every {cuff['every_min']} min, {last}"
+    if content["limits"]:
+        limits = ", ".join(f"{rule} {limit:g}" for rule, limit in content["limits"].items())
+        yield from _wrapped("Limits    ", f"{limits}; set for this session")
     if len(content["beds"]) > 1:
         stays = (
             f"{it['bed']} {time(it['since'])} to {time(it['until']) if it['until'] else 'now'}"

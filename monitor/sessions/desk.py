@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from drivers.clock import NS, Clock
 from drivers.errors import JournalUnusable, StepRefused
-from monitor.alerts.conditions import AlertEvent, AlertState, Kind, Priority
+from monitor.alerts.conditions import AlertEvent, AlertState, Kind, Priority, Why
 from monitor.config import StationConfig
 from monitor.sessions import criteria, entries, recorded, rules
 from monitor.sessions.entries import Entry
@@ -27,6 +27,7 @@ from monitor.sessions.requests import (
     AssignRequest,
     CloseRequest,
     CorrectRequest,
+    LimitRequest,
     MoveRequest,
     OpenRequest,
     PhaseRequest,
@@ -69,6 +70,7 @@ class Desk:
 
     def __init__(self, config: StationConfig, journal: Journal, data_dir: Path, clock: Clock) -> None:
         self._settings = config.sessions
+        self._alerts = config.alerts
         self._beds = frozenset(bed.id for bed in config.beds)
         self._journal = journal
         self._data_dir = data_dir
@@ -79,7 +81,8 @@ class Desk:
         self._commits: dict[str, asyncio.Event] = {}
         """By request, of what is not known to be on disk."""
         self._listeners: list[Listener] = []
-        self._asked: dict[str, AlertEvent] = {}
+        self._asked: set[str] = set()
+        """The beds on which the question stands."""
         self._wall_ahead = self._ahead()
 
     async def load(self) -> None:
@@ -93,6 +96,14 @@ class Desk:
     def on_bed(self, bed: str) -> Session | None:
         """The session that is open on a bed."""
         return next((session for session in self._sessions.values() if session.bed == bed), None)
+
+    def open_sessions(self) -> list[Session]:
+        """The sessions that are open on beds of this station; at most one a bed."""
+        return [session for session in self._open() if session.bed in self._beds]
+
+    def all_open(self) -> list[Session]:
+        """All that are open, also those without a bed or on one that the station has no more."""
+        return self._open()
 
     def add_listener(self, listener: Listener) -> None:
         """Have `listener` called, at once, with each new entry and its session."""
@@ -109,6 +120,13 @@ class Desk:
             if done is None:
                 done = await self._do(request)
         return await self._committed(done, request)
+
+    def asked(self, standing: Iterable[AlertEvent]) -> None:
+        """Take up, after a restart, the questions among the alerts that stood when the station ended.
+
+        Those of beds that are of the configuration no more are nobody's: they are not ended here either.
+        """
+        self._asked |= {event.bed for event in standing if event.rule == FORGOTTEN and event.bed in self._beds}
 
     def tick(self) -> list[AlertEvent]:
         """See to what passes without a request: once a second. Gives the alerts that changed."""
@@ -160,7 +178,8 @@ class Desk:
             if session is not None and isinstance(request, CorrectRequest):
                 given = session.opened_at if given is None else min(session.opened_at, given)
             others = await self._others(session, given)
-        return rules.Known(self._settings, self._beds, now, found, others)
+        profiles, default = self._alerts.all, self._alerts.profile
+        return rules.Known(self._settings, self._beds, now, profiles, default, found, others)
 
     async def _recorded(self, session: Session, at: int) -> Recorded | None:
         try:
@@ -260,23 +279,28 @@ class Desk:
         """Ask about sessions that look forgotten; none is ever closed by itself."""
         now = self._clock.now_ns()
         changes = []
-        open_now = {session.bed: session for session in self._open() if session.bed in self._beds}
-        for bed in open_now.keys() | self._asked.keys():
-            session, standing = open_now.get(bed), self._asked.get(bed)
+        open_now = {session.bed: session for session in self.open_sessions()}
+        for bed in open_now.keys() | self._asked:
+            session = open_now.get(bed)
             text = criteria.question(session, self._settings, now) if session else ""
-            if text and standing is None:
-                asked = AlertEvent(bed, FORGOTTEN, Kind.TECHNICAL, Priority.LOW, AlertState.ON, now, text)
-                self._asked[bed] = asked
-                changes.append(asked)
-            elif standing is not None and not text:
-                del self._asked[bed]
-                changes.append(standing._replace(state=AlertState.OFF, at=now, text="Session: entered, or closed"))
+            if text and bed not in self._asked:
+                self._asked.add(bed)
+                changes.append(_question(bed, AlertState.ON, now, text, Why.TIME))
+            elif bed in self._asked and not text:
+                self._asked.remove(bed)
+                changes.append(_question(bed, AlertState.OFF, now, "Session: entered, or closed", Why.SESSION))
         return changes
 
 
 def _given(request: Request) -> int | None:
     """The earliest time that a request is about, UTC nanoseconds; None where it is about now."""
+    if isinstance(request, LimitRequest):
+        return None
     return request.since if isinstance(request, AssignRequest) else request.at
+
+
+def _question(bed: str, state: AlertState, at: int, text: str, why: Why) -> AlertEvent:
+    return AlertEvent(bed, FORGOTTEN, Kind.TECHNICAL, Priority.LOW, state, at, text, why=why)
 
 
 def _entry(draft: rules.Draft, request: Request, session: str, number: int, now: int) -> Entry:

@@ -14,7 +14,8 @@ class Kind(StrEnum):
     """What an entry is, and what its content has."""
 
     OPENED = "opened"
-    """`reference`, `planned_minutes`, `profile`."""
+    """`reference`, `planned_minutes`, `profile`: the alert profile's name, and `rules`: its rules as they were then, in
+    the form of its file; there are none in entries that are older than profiles."""
     STEP = "step"
     """`step`; where it had to be confirmed, `confirmed`: what was open then, and `reason`."""
     CHECK = "check"
@@ -33,6 +34,9 @@ class Kind(StrEnum):
     """`from` and `to`: beds."""
     ASSIGNED = "assigned"
     """`bed`, `since`, `until` (UTC nanoseconds): a recording that was made without a session."""
+    LIMIT = "limit"
+    """`rule` of the session's profile, `limit`: the number that is in force for this session, or None: the profile's
+    again; `reason`."""
     CLOSED = "closed"
     """`criteria` of the discharge as they stood, and `reason` where some were open."""
     CLOCK_SET = "clock_set"

@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
 from uuid import uuid4
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
 
+from monitor.forms import Line, Text
 from monitor.sessions.steps import Step
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -27,24 +28,8 @@ def _ns(text: object) -> int:
     return at
 
 
-def _printable(text: str) -> str:
-    if any(not (character.isprintable() or character in "\n\t") for character in text):
-        raise ValueError("has a character that no text can have")
-    if not text.strip():
-        raise ValueError("is empty")
-    return text.strip()
-
-
-def _one_line(text: str) -> str:
-    if "\n" in text or "\t" in text:
-        raise ValueError("is more than one line, or has a tabulator")
-    return _printable(text)
-
-
 Moment = Annotated[int, BeforeValidator(_ns)]
 """RFC 3339 text with a zone; becomes UTC nanoseconds."""
-Line = Annotated[str, Field(max_length=200), AfterValidator(_one_line)]
-Text = Annotated[str, Field(max_length=4000), AfterValidator(_printable)]
 Reference = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$")]
 """A pseudonym: without blanks, so that nobody writes a patient's full name by habit."""
 Minutes = Annotated[int, Field(ge=1, le=720)]
@@ -76,7 +61,8 @@ class OpenRequest(_Timed):
     bed: Line | None = None
     reference: Reference
     planned_minutes: Minutes | None = None
-    profile: Line = "default"
+    profile: Line | None = None
+    """The alert profile; the site's own without it."""
 
 
 class PhaseRequest(_OfSession):
@@ -147,6 +133,17 @@ class AssignRequest(_Request):
     until: Moment
 
 
+class LimitRequest(_Request):
+    """Set the limit of a rule for this session alone, from now on."""
+
+    verb: Literal["limit"] = "limit"
+    session: Line
+    rule: Line
+    limit: Annotated[float, Field(strict=True, allow_inf_nan=False)] | None
+    """In the vital's unit; None for the profile's again. It has to be said: what is forgotten must change no limit."""
+    reason: Line
+
+
 class CloseRequest(_OfSession):
     """Close the session."""
 
@@ -164,6 +161,7 @@ Request = (
     | CorrectRequest
     | MoveRequest
     | AssignRequest
+    | LimitRequest
     | CloseRequest
 )
 REQUEST: TypeAdapter[Request] = TypeAdapter(Annotated[Request, Field(discriminator="verb")])

@@ -9,7 +9,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from pydantic import ValidationError
+
 from drivers.errors import ConfirmationNeeded, StepRefused
+from monitor.alerts.profile import ProfileConfig
+from monitor.alerts.rules import LimitRule
 from monitor.sessions import criteria
 from monitor.sessions.entries import Kind
 from monitor.sessions.recorded import Recorded
@@ -18,6 +22,7 @@ from monitor.sessions.requests import (
     CheckRequest,
     CloseRequest,
     CorrectRequest,
+    LimitRequest,
     MoveRequest,
     NoteRequest,
     OpenRequest,
@@ -30,9 +35,6 @@ from monitor.sessions.settings import SessionsConfig
 from monitor.sessions.steps import STEPS, State, Step, possible
 from monitor.sessions.text import local
 
-PROFILES = ("default",)
-"""The alert profiles that a session can have: the one of the configuration."""
-
 _CORRECTABLE: Mapping[Kind, frozenset[str]] = {
     Kind.OPENED: frozenset({"at", "reference", "planned_minutes"}),
     Kind.STEP: frozenset({"at", "void"}),
@@ -43,6 +45,7 @@ _CORRECTABLE: Mapping[Kind, frozenset[str]] = {
     Kind.SCORE: frozenset({"at", "value", "text", "void"}),
     Kind.MOVED: frozenset({"at"}),
     Kind.ASSIGNED: frozenset({"void"}),
+    Kind.LIMIT: frozenset({"void"}),
     Kind.CLOSED: frozenset({"at", "void"}),
 }
 """What a correction can change of each kind of entry."""
@@ -56,6 +59,9 @@ class Known:
     beds: frozenset[str]
     now: int
     """UTC nanoseconds."""
+    profiles: Mapping[str, ProfileConfig]
+    """The alert profiles that a session can be opened with, by name."""
+    default_profile: str
     recorded: Recorded | None = None
     """None where the journal cannot be read; looked at by what starts or ends something only."""
     others: tuple[Session, ...] = ()
@@ -78,12 +84,16 @@ def opening(request: OpenRequest, known: Known) -> Draft:
         for other in known.others:
             if other.bed == request.bed:
                 raise StepRefused(f"{request.bed} has an open session: {_introduced(other)}")
-    if request.profile not in PROFILES:
-        raise StepRefused(f"there is no alert profile {request.profile!r}; there are: {', '.join(PROFILES)}")
+    name = request.profile or known.default_profile
+    if name not in known.profiles:
+        there = tuple(known.profiles)
+        raise StepRefused(f"there is no alert profile {name!r}; there are: {', '.join(there)}", there)
     content = {
         "reference": request.reference,
         "planned_minutes": request.planned_minutes or known.settings.planned_minutes,
-        "profile": request.profile,
+        "profile": name,
+        # As it is now: what was in force has to be known when its file has long been changed.
+        "rules": known.profiles[name].model_dump(mode="json", exclude_defaults=True),
     }
     return Draft(Kind.OPENED, _moment(request.at, known), content, request.bed or "")
 
@@ -91,6 +101,12 @@ def opening(request: OpenRequest, known: Known) -> Draft:
 def next_entry(request: Request, session: Session, known: Known) -> Draft:
     """The entry that a request adds. Raises StepRefused, or ConfirmationNeeded with what is open."""
     return _RULES[type(request)](request, session, known)
+
+
+def settable(profile: ProfileConfig) -> Mapping[str, tuple[float, float]]:
+    """The rules of which a nurse may set the limit for one session, and from what to what."""
+    limits = (rule for rule in profile.compiled().rules if isinstance(rule, LimitRule))
+    return {rule.id: rule.bounds for rule in limits if rule.bounds is not None}
 
 
 def refuse_overlap(session: Session, others: Iterable[Session]) -> None:
@@ -201,6 +217,32 @@ def _assign(request: AssignRequest, _session: Session, known: Known) -> Draft:
     _moment(request.until, known)
     content = {"bed": request.bed, "since": request.since, "until": request.until}
     return Draft(Kind.ASSIGNED, known.now, content, request.bed)
+
+
+def _limit(request: LimitRequest, session: Session, known: Known) -> Draft:
+    if session.state is State.CLOSED:
+        raise StepRefused(f"session {session.id} is closed: no limit of it is in force")
+    if not session.rules:
+        raise StepRefused(f"session {session.id} is older than alert profiles: no limit of it can be set")
+    try:
+        bounds = settable(ProfileConfig.model_validate(session.rules))
+    except ValidationError as error:
+        raise StepRefused(
+            f"profile {session.profile} was stored by another version, which this one cannot read: no limit can be set"
+        ) from error
+    if request.rule not in bounds:
+        can = ", ".join(f"{rule} ({low:g} to {high:g})" for rule, (low, high) in bounds.items())
+        raise StepRefused(
+            f"profile {session.profile} lets nobody set a limit of {request.rule!r}, but of: {can or 'none'}",
+            tuple(bounds),
+        )
+    low, high = bounds[request.rule]
+    if request.limit is not None and not low <= request.limit <= high:
+        raise StepRefused(
+            f"the limit of {request.rule} can be set from {low:g} to {high:g}; {request.limit:g} is outside"
+        )
+    content = {"rule": request.rule, "limit": request.limit, "reason": request.reason}
+    return Draft(Kind.LIMIT, known.now, content, session.bed)
 
 
 def _correct(request: CorrectRequest, session: Session, known: Known) -> Draft:
@@ -320,6 +362,7 @@ _RULES: Mapping[type, Callable[[Any, Session, Known], Draft]] = {
     CorrectRequest: _correct,
     MoveRequest: _move,
     AssignRequest: _assign,
+    LimitRequest: _limit,
     CloseRequest: _close,
 }
 """The rule of each request that is about a session."""

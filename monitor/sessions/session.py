@@ -65,6 +65,8 @@ class Session:
         self.reference: str = opening.content["reference"]
         self.planned_minutes: int = opening.content["planned_minutes"]
         self.profile: str = opening.content["profile"]
+        self.rules: Mapping[str, Any] = opening.content.get("rules", {})
+        """The alert profile as it was at the opening; empty where it was opened before there were profiles."""
         self.state = _state(self.steps[-1])
         self.closed_at = self.steps[-1].at if self.state is State.CLOSED else None
         self.stays = tuple(_stays(opening, self.timeline, standing))
@@ -77,14 +79,27 @@ class Session:
         return self.state.phase
 
     @property
-    def phase_began_at(self) -> int:
-        """When the phase began, UTC nanoseconds."""
-        began = self.steps[-1].at
+    def phase_began(self) -> Shown:
+        """The step by which the phase began."""
+        began = self.steps[-1]
         for shown in reversed(self.steps):
             if _state(shown).phase is not self.phase:
                 break
-            began = shown.at
+            began = shown
         return began
+
+    @property
+    def phase_began_at(self) -> int:
+        """When the phase began, UTC nanoseconds."""
+        return self.phase_began.at
+
+    @property
+    def limits(self) -> Mapping[str, float]:
+        """The limits that were set for this session and are not the profile's again, by rule."""
+        # They are entered as they happen: the last entry is the latest, whatever the clock says.
+        of_kind = (shown.content for shown in self.standing if shown.entry.kind is Kind.LIMIT)
+        said = {content["rule"]: content["limit"] for content in of_kind}
+        return {rule: limit for rule, limit in said.items() if limit is not None}
 
     @property
     def last_bed(self) -> str:

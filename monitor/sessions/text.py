@@ -39,6 +39,11 @@ def _correction(content: Content) -> str:
     return f"{corrects} corrected ({content['reason']}): {', '.join(words)}"
 
 
+def _limit(content: Content) -> str:
+    what = "back to the profile's" if content["limit"] is None else f"set to {content['limit']:g}"
+    return _with(f"limit of {content['rule']} {what}", content["reason"])
+
+
 def local(at: int) -> str:
     """UTC nanoseconds as people here read them: the machine's own time, to the second."""
     return f"{datetime.fromtimestamp(at // NS).astimezone():%Y-%m-%d %H:%M:%S}"
@@ -64,6 +69,7 @@ _TEXTS: Mapping[Kind, Callable[[Content], str]] = {
     Kind.CORRECTION: _correction,
     Kind.MOVED: lambda it: f"moved from {it['from'] or 'no bed'} to {it['to']}",
     Kind.ASSIGNED: lambda it: f"recording of {it['bed']} assigned, {_utc(it['since'])} to {_utc(it['until'])}",
+    Kind.LIMIT: _limit,
     Kind.CLOSED: lambda it: _with(STEPS[Step.CLOSE].done, it.get("reason")),
     Kind.CLOCK_SET: lambda it: f"the station's clock was set by {it['seconds']:+.1f} s",
 }

@@ -39,6 +39,7 @@ def full(session: Session, settings: SessionsConfig, recorded: Recorded, now: in
         **brief(session, now),
         "possible": [step.value for step in possible(session.state)],
         "beds": [{"bed": it.bed, "since": iso(it.since), "until": _time(it.until)} for it in session.stays],
+        "limits": dict(session.limits),
         "cuff": _cuff(session, settings, recorded, now),
         "checklist": [_item(session, item) for item in settings.checklist],
         "baseline": _baseline(settings, recorded),

@@ -30,6 +30,7 @@ from monitor.storage.lock import StationLock
 from monitor.storage.session_entries import SessionEntries
 from monitor.web import local_api
 from tests.monitor.program import COMMAND, ROOT, Start, call
+from tests.monitor.sessions.helpers import settable
 
 Say = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -112,6 +113,34 @@ def test_a_visit_from_opening_to_closing(say: Say, data: Path) -> None:
     assert {stay["bed"] for stay in full["beds"]} == {"chair-1", "chair-2"}
     assert say("show", "chair-2").returncode == 1
     assert call("verify", "--data-dir", data).returncode == 0
+
+
+def test_the_limit_of_an_alert_is_set_for_one_session_and_taken_back(say: Say) -> None:
+    rule, low, high = settable()
+    assert say("open", "chair-1", "--reference", "P-1", "--profile", "adult_infusion").returncode == 0
+    done = say("limit", "chair-1", rule, f"{low:g}", "--by", "Anna", "--reason", "her usual")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"limit of {rule} set to {low:g}: her usual" in done.stdout
+    assert told(say("show", "chair-1", "--json"))["limits"] == {rule: low}
+    chart = say("show", "chair-1").stdout
+    assert f"Limits    {rule} {low:g}; set for this session" in chart
+    assert "; alert profile adult_infusion\n" in chart
+
+    refused = say("limit", "chair-1", rule, f"{high + 1:g}", "--reason", "x")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert f"from {low:g} to {high:g}; {high + 1:g} is outside" in refused.stderr
+    unknown = told(say("limit", "chair-1", "mood_low", "1", "--reason", "x", "--json"), 1)
+    assert rule in unknown["possible"]
+    for arguments in (("limit", "chair-1", rule), ("limit", "chair-1", rule, f"{low:g}", "--reset")):
+        wrong = told(say(*arguments, "--reason", "x", "--json"), 2)
+        assert wrong["text"] == "say NUMBER, or --reset: one of the two"
+    reset = say("limit", "chair-1", rule, "--reset", "--reason", "as all")
+    assert f"limit of {rule} back to the profile's: as all" in reset.stdout
+    assert told(say("show", "chair-1", "--json"))["limits"] == {}
+    assert "Limits" not in say("show", "chair-1").stdout
+    loud = say("open", "chair-2", "--reference", "P-2", "--profile", "loud")
+    assert (loud.returncode, loud.stdout) == (1, "")
+    assert "there are: adult_infusion" in loud.stderr
 
 
 def test_errors_as_json_and_their_codes(say: Say) -> None:

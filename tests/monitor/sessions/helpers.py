@@ -14,7 +14,9 @@ import pytest
 from drivers.clock import NS, ManualClock, iso
 from drivers.errors import StepRefused
 from monitor import config_file
-from monitor.sessions import desk
+from monitor.alerts import profile_file
+from monitor.alerts.profile import ProfileConfig
+from monitor.sessions import desk, rules
 from monitor.sessions.entries import Entry, Kind
 from monitor.sessions.requests import REQUEST
 from monitor.sessions.session import Session
@@ -22,10 +24,33 @@ from monitor.sessions.settings import SessionsConfig
 from monitor.storage.journal import Journal
 from monitor.storage.session_entries import SessionEntries
 
+SITE = ProfileConfig.model_validate(
+    {
+        "profile": "site",
+        "rules": {
+            "spo2_low": {"vital": "spo2", "below": 90, "clears_at": 92, "priority": "high", "bounds": [85, 92]},
+            "sys_high": {"vital": "nibp_sys", "above": {"infusion": "+25 %"}, "bounds": [140, 190.5]},
+            "pulse_low": {"vital": "pulse_rate", "below": 45},
+        },
+    }
+)
+"""An alert profile of which a nurse may set the limits of two rules."""
 PROJECT = Path(__file__).parents[3]
 START = 1_767_225_600 * NS
 """When the manual clock begins, UTC nanoseconds."""
 MINUTE = 60 * NS
+
+
+def known(at, recorded=None, settings=None):
+    """What the rules know, at so many nanoseconds."""
+    beds = frozenset({"chair-1", "chair-2"})
+    return rules.Known(settings or SessionsConfig(), beds, at, {"site": SITE, "other": SITE}, "site", recorded)
+
+
+def settable():
+    """A rule of the shipped profile of which the limit can be set for one session, and its bounds."""
+    rule, (low, high) = next(iter(rules.settable(profile_file.shipped("adult_infusion")).items()))
+    return rule, low, high
 
 
 def minute(number):
@@ -54,8 +79,9 @@ class Chart:
         )
         return number
 
-    def opened(self, at=0, planned_minutes=40):
-        return self.add(Kind.OPENED, at, reference="P-1", planned_minutes=planned_minutes, profile="default")
+    def opened(self, at=0, planned_minutes=40, **more):
+        content = {"reference": "P-1", "planned_minutes": planned_minutes, "profile": "default", **more}
+        return self.add(Kind.OPENED, at, **content)
 
     def step(self, step, at, **more):
         return self.add(Kind.STEP, at, step=step, **more)
@@ -103,8 +129,9 @@ class Station:
     def __init__(self, folder, clock=None, **settings):
         self.folder = folder
         self.clock = clock or ManualClock()
-        read = config_file.load(PROJECT / "config.yaml")
-        self.config = read.model_copy(update={"sessions": SessionsConfig(**settings)}) if settings else read
+        self.config = config_file.load(PROJECT / "config.yaml")
+        if settings:
+            self.config = self.config.model_copy(update={"sessions": SessionsConfig(**settings)})
         self.patience = 60.0
         """Seconds to wait for a commit: a busy machine must not decide."""
         self.made = []

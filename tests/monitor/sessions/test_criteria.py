@@ -19,7 +19,7 @@ from monitor.sessions.settings import (
     VitalCriterion,
 )
 from monitor.storage.history import History
-from tests.monitor.sessions.helpers import chart, minute
+from tests.monitor.sessions.helpers import chart, known, minute
 from tests.monitor.storage.helpers import commit, database
 
 ITEMS = SessionsConfig(
@@ -196,16 +196,16 @@ def test_a_recording_that_was_assigned_is_read_too(tmp_path):
 
 @pytest.mark.parametrize("confirm", [False, True])
 def test_a_journal_that_cannot_be_read_is_open_and_prevents_nothing(confirm):
-    known = rules.Known(VITALS, frozenset({"chair-1"}), minute(20), None)
+    there = known(minute(20), settings=VITALS)
     fields = {"verb": "phase", "by": "anna", "session": "chair-1", "step": "start", "confirm": confirm}
     request = REQUEST.validate_python(fields)
     text = "baseline vitals cannot be read from the journal"
     if not confirm:
         with pytest.raises(ConfirmationNeeded) as asked:
-            rules.next_entry(request, chart(("baseline", 2)).session, known)
+            rules.next_entry(request, chart(("baseline", 2)).session, there)
         assert asked.value.open == (text,)
         return
-    draft = rules.next_entry(request, chart(("baseline", 2)).session, known)
+    draft = rules.next_entry(request, chart(("baseline", 2)).session, there)
     assert draft.content == {"step": "start", "confirmed": [text]}
 
 
@@ -330,13 +330,13 @@ def test_the_discharges_own_items():
 
 def test_open_criteria_ask_for_a_reason_and_prevent_nothing():
     """Also where the journal cannot be read."""
-    known = rules.Known(SessionsConfig(), frozenset({"chair-1"}), minute(100), None)
+    there = known(minute(100))
     fields = {"verb": "close", "by": "anna", "session": "chair-1"}
     with pytest.raises(ConfirmationNeeded) as asked:
-        rules.next_entry(REQUEST.validate_python(fields), given().session, known)
+        rules.next_entry(REQUEST.validate_python(fields), given().session, there)
     assert len(asked.value.open) == 7
     assert "NIBP sys within 20 % of its baseline (cannot be read from the journal)" in asked.value.open
-    draft = rules.next_entry(REQUEST.validate_python({**fields, "reason": "went home"}), given().session, known)
+    draft = rules.next_entry(REQUEST.validate_python({**fields, "reason": "went home"}), given().session, there)
     assert draft.kind is Kind.CLOSED
     assert draft.content["reason"] == "went home"
     assert [it["id"] for it in draft.content["criteria"] if not it["met"]] == [
@@ -361,9 +361,9 @@ def test_with_every_criterion_met_nothing_is_asked():
         {vital: (minute(125), value) for vital, value in near.items()},
         minute(125),
     )
-    known = rules.Known(SessionsConfig(), frozenset({"chair-1"}), minute(130), of)
+    there = known(minute(130), of)
     request = REQUEST.validate_python({"verb": "close", "by": "anna", "session": "chair-1"})
-    draft = rules.next_entry(request, made.session, known)
+    draft = rules.next_entry(request, made.session, there)
     assert "reason" not in draft.content
     assert all(it["met"] for it in draft.content["criteria"])
 

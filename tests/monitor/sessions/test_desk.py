@@ -14,7 +14,8 @@ from pydantic import ValidationError
 from drivers.clock import NS
 from drivers.errors import ConfirmationNeeded, JournalUnusable, StepRefused
 from drivers.events import measured
-from monitor.alerts.conditions import AlertState
+from monitor.alerts import profile_file
+from monitor.alerts.conditions import AlertState, Why
 from monitor.sessions import recorded
 from monitor.sessions.entries import Kind
 from monitor.sessions.requests import REQUEST
@@ -23,7 +24,7 @@ from monitor.sessions.steps import State
 from monitor.storage.history import History
 from monitor.storage.session_entries import SessionEntries
 from monitor.storage.set_aside import damaged_files
-from tests.monitor.sessions.helpers import START, Station, minute, moment
+from tests.monitor.sessions.helpers import START, Station, minute, moment, settable
 from tests.monitor.storage.helpers import assert_whole
 
 DAY = 86_400
@@ -68,7 +69,8 @@ async def test_what_was_answered_is_on_disk(station):
     assert done.entries == (entry,)
     assert (entry.session, entry.number, entry.kind) == (done.session.id, 1, Kind.OPENED)
     assert (entry.author, entry.bed, entry.at, entry.entered_at) == ("bea", "chair-1", START, START)
-    assert entry.content == {"reference": "P-1", "planned_minutes": 50, "profile": "default"}
+    rules = profile_file.shipped("adult_infusion").model_dump(mode="json", exclude_defaults=True)
+    assert entry.content == {"reference": "P-1", "planned_minutes": 50, "profile": "adult_infusion", "rules": rules}
     assert station.desk.on_bed("chair-1") is done.session
     assert station.desk.on_bed("chair-2") is None
 
@@ -483,7 +485,7 @@ async def test_what_is_not_known_is_refused_with_what_there_is(station):
     await walk(station)
     wrong = [
         ({"verb": "open", "bed": "chair-9", "reference": "P-2"}, "chair-9", ("chair-1", "chair-2")),
-        ({"verb": "open", "bed": "chair-2", "reference": "P-2", "profile": "loud"}, "default", ()),
+        ({"verb": "open", "reference": "P-2", "profile": "loud"}, "adult_infusion", ("adult_infusion",)),
         ({"verb": "move", "session": "chair-1", "bed": "chair-9"}, "chair-9", ("chair-1", "chair-2")),
         ({"verb": "note", "session": "chair-2", "text": "x"}, "no session is open on chair-2", ()),
         ({"verb": "note", "session": "20260101-nobody", "text": "x"}, "no session '20260101-nobody'", ()),
@@ -850,6 +852,7 @@ async def test_a_forgotten_session_is_asked_about_once_and_never_closed(station)
     await station.do(verb="note", session="chair-1", text="waits for her husband")
     [off] = station.desk.tick()
     assert (off.bed, off.rule, off.state) == ("chair-1", alert.rule, AlertState.OFF)
+    assert (alert.why, off.why) == (Why.TIME, Why.SESSION)
     assert station.desk.tick() == []
     await station.clock.advance(2 * 3600 + 1)
     [again] = station.desk.tick()
@@ -859,12 +862,80 @@ async def test_a_forgotten_session_is_asked_about_once_and_never_closed(station)
     assert off.state is AlertState.OFF
 
 
+async def test_a_question_that_stood_before_a_restart_is_neither_asked_again_nor_left(station):
+    await walk(station, "start", "stop")
+    await station.go("open", session="chair-2")
+    await station.clock.advance(3 * 3600)
+    stood = [
+        event._replace(state=AlertState.ACKNOWLEDGED, why=Why.OPERATOR, actor="anna") for event in station.desk.tick()
+    ]
+    assert {event.bed for event in stood} == {"chair-1", "chair-2"}
+    await station.restart()
+    # It is given all that stood, and not only its own; nobody can tell of a bed that is not there any more.
+    station.desk.asked([*stood, stood[0]._replace(rule="spo2_low"), stood[0]._replace(bed="chair-9")])
+    assert station.desk.tick() == []
+    await station.do(verb="note", session="chair-1", text="waits for her husband")
+    [off] = station.desk.tick()
+    assert (off.bed, off.rule, off.state) == ("chair-1", stood[0].rule, AlertState.OFF)
+    assert (off.why, off.actor) == (Why.SESSION, "")
+    # What was closed while no station ran ends with the first tick.
+    await station.restart()
+    station.desk.asked([event for event in stood if event.bed == "chair-2"])
+    await station.go("close", session="chair-2")
+    assert [(event.bed, event.state) for event in station.desk.tick()] == [("chair-2", AlertState.OFF)]
+
+
 async def test_a_session_in_use_is_not_asked_about(station):
     await walk(station)
     for _ in range(10):
         await station.clock.advance(119 * 60)
         assert station.desk.tick() == []
         await station.do(verb="note", session="chair-1", text="still here")
+
+
+# Limits for one session.
+
+
+async def test_a_limit_stands_for_its_session_also_after_a_restart_and_a_move(station):
+    rule, low, high = settable()
+    await walk(station, "start")
+    await station.go("open", session="chair-2")
+    done = await station.do(verb="limit", session="chair-1", rule=rule, limit=low, reason="her usual")
+    assert done.session.limits == {rule: low}
+    await station.restart()
+    assert station.desk.on_bed("chair-1").limits == {rule: low}
+    assert station.desk.on_bed("chair-2").limits == {}
+    await station.go("close", session="chair-2")
+    await station.do(verb="move", session="chair-1", bed="chair-2")
+    await station.do(verb="limit", session="chair-2", rule=rule, limit=high, reason="better now")
+    assert station.desk.on_bed("chair-2").limits == {rule: high}
+    await station.do(verb="limit", session="chair-2", rule=rule, limit=None, reason="as all")
+    assert station.desk.on_bed("chair-2").limits == {}
+
+
+async def test_the_profile_of_a_session_is_that_of_its_opening_whatever_the_configuration_says_later(station):
+    session = await walk(station)
+    rules = session.rules
+    assert rules
+    station.config = station.config.model_copy(
+        update={"alerts": station.config.alerts.model_copy(update={"profile": "another"})}
+    )
+    await station.restart()
+    assert station.desk.on_bed("chair-1").profile == "adult_infusion"
+    assert station.desk.on_bed("chair-1").rules == rules
+
+
+async def test_the_open_sessions_are_those_on_beds_of_the_station(station):
+    await station.go("open")
+    await station.go("open", session="chair-2")
+    await station.do(verb="open", reference="P-3")
+    await station.go("close", session="chair-2")
+    assert [session.bed for session in station.desk.open_sessions()] == ["chair-1"]
+    await station.restart()
+    assert [session.bed for session in station.desk.open_sessions()] == ["chair-1"]
+    station.config = station.config.model_copy(update={"beds": station.config.beds[1:]})
+    await station.restart()
+    assert station.desk.open_sessions() == []
 
 
 # Restarts and power cuts.
@@ -879,6 +950,7 @@ async def test_a_restart_at_each_step_keeps_everything(station):
         {"verb": "score", "scale": "moaas", "value": 5},
         {"verb": "phase", "step": "start", "confirm": True},
         {"verb": "note", "event": "nausea"},
+        {"verb": "limit", "rule": settable()[0], "limit": settable()[1], "reason": "her usual"},
         {"verb": "phase", "step": "pause"},
         {"verb": "move", "bed": "chair-2"},
         {"verb": "phase", "step": "resume"},

@@ -22,7 +22,7 @@ from drivers.errors import StepRefused
 from monitor.sessions.entries import Kind
 from monitor.sessions.session import Session
 from monitor.storage.session_entries import SessionEntries
-from tests.monitor.sessions.helpers import Station, moment
+from tests.monitor.sessions.helpers import Station, moment, settable
 from tests.monitor.storage.helpers import assert_whole, until
 
 TABLE = {
@@ -36,9 +36,11 @@ TABLE = {
 }
 """Written down once more, so that a slip in the program's own table shows."""
 BEDS = ("chair-1", "chair-2")
-VOIDABLE = ("step", "closed", "check", "note", "event", "dose", "score", "assigned")
+VOIDABLE = ("step", "closed", "check", "note", "event", "dose", "score", "assigned", "limit")
 CORRECTED = {"note": "text", "event": "text", "dose": "text", "score": "value"}
 NEVER = 10**9
+SITES = "adult_infusion"
+RULE, LOW, HIGH = settable()
 
 
 @dataclass
@@ -54,6 +56,12 @@ class Visit:
     """Number of the entry and the state after it."""
     void: set[int] = field(default_factory=set)
     assigned: dict[int, list] = field(default_factory=dict)
+    limits: list[tuple[int, float | None]] = field(default_factory=list)
+    """Of RULE: number of the entry, and the limit."""
+
+    @property
+    def limit(self):
+        return next((limit for number, limit in reversed(self.limits) if number not in self.void), None)
 
     @property
     def state(self):
@@ -94,7 +102,7 @@ class Model:
 
     def _open(self, fields):
         bed = fields["bed"]
-        if bed not in BEDS or self.on_bed(bed) or fields.get("profile", "default") != "default":
+        if bed not in BEDS or self.on_bed(bed) or fields.get("profile", SITES) != SITES:
             return False
         self.visits[fields["request"]] = Visit("", bed, [[bed, self.count, NEVER]])
         return True
@@ -154,6 +162,14 @@ class Model:
         visit.stays.insert(0, stay)
         return True
 
+    def _limit(self, visit, fields):
+        limit = fields["limit"]
+        if visit.state == "closed" or not (limit is None or LOW <= limit <= HIGH):
+            return False
+        visit.kinds.append("limit")
+        visit.limits.append((len(visit.kinds), limit))
+        return True
+
     def _correct(self, visit, fields):
         number = fields["number"]
         if number > len(visit.kinds) or number in visit.void:
@@ -181,7 +197,18 @@ class Model:
 
 SEEDS = st.integers(0, 2**32)
 """Of a request that is mostly a sensible one: where the sessions stand then is not known when it is drawn."""
-VERBS = {"open": 3, "phase": 8, "close": 2, "check": 1, "note": 2, "score": 1, "move": 2, "assign": 2, "correct": 4}
+VERBS = {
+    "open": 3,
+    "phase": 8,
+    "close": 2,
+    "check": 1,
+    "note": 2,
+    "score": 1,
+    "move": 2,
+    "assign": 2,
+    "limit": 2,
+    "correct": 4,
+}
 """How often each is asked."""
 
 
@@ -205,7 +232,7 @@ class Asked:
                 "verb": "open",
                 "bed": bed,
                 "reference": "P-1",
-                "profile": "loud" if self.chance(0.05) else "default",
+                "profile": "loud" if self.chance(0.05) else SITES,
             }
         here = [visit for visit in visits if visit.state != "closed"]
         visit = self.random.choice(visits if self.chance(0.3) or not here else here) if visits else None
@@ -243,9 +270,13 @@ class Asked:
     def _assign(self, _):
         return {"bed": self.random.choice(BEDS), "slot": self.random.randint(-6, -1)}
 
+    def _limit(self, _):
+        limit = HIGH + 1 if self.wrong else self.random.choice((LOW, HIGH, None))
+        return {"rule": RULE, "limit": limit, "reason": "her usual"}
+
     def _correct(self, visit):
         kinds = visit.kinds if visit else ["opened"]
-        right = [number for number, kind in enumerate(kinds, start=1) if kind in CORRECTED or kind == "assigned"]
+        right = [number for number, kind in enumerate(kinds, 1) if kind in CORRECTED or kind in {"assigned", "limit"}]
         right += [visit.steps[-1][0]] * 2 if visit else []
         number = self.random.choice(list(range(1, len(kinds) + 1)) if self.wrong or not right else right)
         kind = kinds[number - 1]
@@ -458,6 +489,7 @@ class Sessions(RuleBasedStateMachine):
             if session is not None:
                 assert (session.id, session.state) == (visit.name, visit.state)
                 assert [entry.kind for entry in session.entries] == visit.kinds
+                assert session.limits.get(RULE) == visit.limit
 
     def rows(self):
         """Every entry, in the order in which the journal has them."""
@@ -489,6 +521,7 @@ class Sessions(RuleBasedStateMachine):
             assert [entry.kind for entry in session.entries] == visit.kinds
             assert session.state == visit.state
             assert session.last_bed == visit.bed
+            assert session.limits.get(RULE) == visit.limit
             assert {shown.entry.number for shown in session.shown if shown.void} == visit.void
             assert sorted(stay.bed for stay in session.stays) == sorted(stay[0] for stay in visit.stays)
         open_beds = [session.bed for session in sessions if session.bed]

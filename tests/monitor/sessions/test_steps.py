@@ -10,9 +10,8 @@ from drivers.errors import StepRefused
 from monitor.sessions import rules, steps
 from monitor.sessions.recorded import NOTHING
 from monitor.sessions.requests import REQUEST
-from monitor.sessions.settings import SessionsConfig
 from monitor.sessions.steps import STEPS, Phase, State, Step, possible
-from tests.monitor.sessions.helpers import chart, minute
+from tests.monitor.sessions.helpers import chart, known, minute
 
 WAYS = {
     State.CHECK_IN: (),
@@ -80,17 +79,16 @@ def test_the_way_into_a_state_leads_there(state):
 @pytest.mark.parametrize("state", State)
 @pytest.mark.parametrize("step", Step)
 def test_a_step_is_done_where_the_table_has_it_and_refused_with_what_is_possible_elsewhere(state, step):
-    known = rules.Known(SessionsConfig(), frozenset({"chair-1"}), minute(30), NOTHING)
     session = in_state(state)
     if state in STEPS[step].after:
-        draft = rules.next_entry(asked(step), session, known)
+        draft = rules.next_entry(asked(step), session, known(minute(30), NOTHING))
         assert draft.at == minute(30)
         assert draft.kind == ("closed" if step is Step.CLOSE else "step")
         assert draft.content.get("step", "close") == step.value
         assert step in possible(state)
         return
     with pytest.raises(StepRefused) as refusal:
-        rules.next_entry(asked(step), session, known)
+        rules.next_entry(asked(step), session, known(minute(30), NOTHING))
     assert type(refusal.value) is StepRefused
     assert refusal.value.possible == possible(state)
     assert step not in refusal.value.possible
