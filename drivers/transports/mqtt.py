@@ -2,8 +2,8 @@
 
 QoS 1 with a persistent session: what the station had not acknowledged when it died, the broker sends again. aiomqtt
 acknowledges by itself as soon as a message has arrived, which would lose what was not yet written; it has no public
-switch for that (its issue 345), so the calls on its inner paho client are made here and nowhere else, and tests hold
-them.
+switch for that (its issue 345), so the calls on its inner paho client are made here, and tests hold them. (There is one
+more in `monitor.notify.mqtt`, which cuts a link that has a last will.)
 
 MQTT 5, because only there a client says how much it takes without acknowledging it: while the disk refuses commits
 nothing is acknowledged, and a broker that waits for acknowledgements would leave the page and the alerts without

@@ -1,11 +1,17 @@
 """Tells the clinic's own systems, over their MQTT broker, how things stand: retained, so who asks later is told too.
 
+Changes can be told as they happen too, not retained. What the broker is to say should the station be gone (a last will)
+it is told when the link is made.
+
 They are told here, and no device ever is: what is linked to devices over MQTT, `MqttTransport`, publishes nothing,
 ever, and nothing that a device understands is published here.
 
 A topic says what is so now. What changed while there was no link is therefore not kept: it would come late, and in
 part, and what is so by then is said at the next link. MQTT 3.1.1 with a clean session: every broker speaks it, and
 nothing of an earlier link is worth keeping.
+
+An end of the link in order has the broker forget the will. So only an orderly end of the station is one: a link that is
+given up is cut, on aiomqtt's inner paho client, as it has no public call for that either.
 """
 
 from __future__ import annotations
@@ -15,6 +21,7 @@ import logging
 import random
 from collections import deque
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import aiomqtt
 
@@ -35,22 +42,40 @@ MOST_WAITING = 1_000
 TAKEN_WITHIN = 15.0
 """Seconds for the broker to take a message; without an answer the link is given up."""
 LAST_WORDS = 1.0
-"""Seconds that the end waits for what was given before it."""
+"""Seconds that the end waits for what was given before it, and for what is said last."""
+FAILING = 30.0
+"""Seconds without a link before that is a failure: a broker that is started again is back sooner."""
 
 _log = logging.getLogger(__name__)
 
 
+class Message(NamedTuple):
+    """What is said on a topic."""
+
+    topic: str
+    payload: bytes
+    retain: bool = True
+
+
 class Publisher:
-    """Publishes to `url`, `mqtt://HOST[:PORT][/PREFIX]` or `mqtts://`, under `PREFIX/`; retained, with QoS 1.
+    """Publishes to `url`, `mqtt://HOST[:PORT][/PREFIX]` or `mqtts://`, under `PREFIX/`, with QoS 1.
 
     `present` gives every topic with what is so now; it is asked at each new link. A topic that it leaves out stays at
     the broker as it is: what is over needs a message that says so, or an empty one, which removes the topic there.
-    `identifier` is the client's: another client with the same one takes its link away. Raises `ValueError` where `url`
-    is none of a broker.
+    `identifier` is the client's: another client with the same one takes its link away. `will` is what the broker says
+    when the link ends in any way but by an orderly end of `run`, which says `last_words` instead. Raises `ValueError`
+    where `url` is none of a broker.
     """
 
     def __init__(
-        self, url: str, settings: MqttSettings, identifier: str, present: Callable[[], Mapping[str, bytes]]
+        self,
+        url: str,
+        settings: MqttSettings,
+        identifier: str,
+        present: Callable[[], Mapping[str, bytes]],
+        *,
+        will: Message | None = None,
+        last_words: Callable[[], Mapping[str, bytes]] = dict,
     ) -> None:
         self._broker = mqtt_address(url)
         prefix = self._broker.path.strip("/")
@@ -60,28 +85,40 @@ class Publisher:
         self._settings = settings
         self._identifier = identifier
         self._present = present
-        self._waiting: deque[tuple[str, bytes]] = deque(maxlen=MOST_WAITING)
+        self._will = will
+        self._last_words = last_words
+        self._waiting: deque[Message] = deque(maxlen=MOST_WAITING)
         self._given = asyncio.Event()
         self._linked = False
         self._missed = False
         self._ending = False
         self._failures = 0
         self._since = 0.0
+        self._failing_since: float | None = None
         self._said: type[Exception] | None = None
         self.state = WAITING
         """`publishing`, `waiting` for the broker, or `stopped` until a person has mended something."""
         self.detail = ""
         """Why it waits or stopped, for people; never a secret. Empty before the first attempt."""
 
-    def publish(self, topic: str, payload: bytes) -> None:
+    @property
+    def health(self) -> str:
+        """Why nobody is told; empty while the link stands, and for its first `FAILING` seconds without it."""
+        since = self._failing_since
+        if self.state == STOPPED or (since is not None and asyncio.get_running_loop().time() - since >= FAILING):
+            return self.detail
+        return ""
+
+    def publish(self, topic: str, payload: bytes, *, retain: bool = True) -> None:
         """Say that `topic` has become `payload`. To be called on the event loop; never waits and never raises.
 
-        Without a link it is dropped: `present` says it at the next one.
+        Without a link it is dropped: `present` says it at the next one. What is not to be retained is not what the
+        topic has become but what happened, and is not said any more then.
         """
         if not self._linked:
             return
         self._missed = self._missed or len(self._waiting) == MOST_WAITING
-        self._waiting.append((topic, payload))
+        self._waiting.append(Message(topic, payload, retain))
         self._given.set()
 
     async def run(self) -> None:
@@ -112,7 +149,7 @@ class Publisher:
             tls=broker.tls,
             identifier=self._identifier,
             settings=self._settings,
-            session={"protocol": aiomqtt.ProtocolVersion.V311, "clean_session": True},
+            session={"protocol": aiomqtt.ProtocolVersion.V311, "clean_session": True, "will": self._last_will()},
         )
         try:
             async with connected(client):
@@ -125,6 +162,7 @@ class Publisher:
         self._ending = False
         # A message that waits to be taken would not notice the end of the link.
         tasks = [asyncio.ensure_future(_until_gone(client)), asyncio.ensure_future(self._publish_all(client))]
+        in_order = False
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
@@ -132,10 +170,13 @@ class Publisher:
         except asyncio.CancelledError:
             self._ending = True
             self._given.set()
-            await asyncio.wait(tasks, timeout=LAST_WORDS, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait(tasks, timeout=LAST_WORDS, return_when=asyncio.FIRST_COMPLETED)
+            in_order = tasks[1] in done and tasks[1].exception() is None
             raise
         finally:
             self._linked = False
+            if self._will and not in_order:
+                client._client._sock_close()  # noqa: SLF001 - see the module's docstring
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -147,25 +188,33 @@ class Publisher:
         while True:
             self._missed = False
             for topic, payload in tuple(self._present().items()):
-                await self._put(client, topic, payload)
+                await self._put(client, Message(topic, payload))
             self._succeeded()
             while self._waiting or not (self._missed or self._ending):
                 if self._waiting:
-                    await self._put(client, *self._waiting.popleft())
+                    await self._put(client, self._waiting.popleft())
                 else:
                     self._given.clear()
                     await self._given.wait()
             # A topic whose last change was among those that went has an older value at the broker: all is said again.
             if not self._missed:
-                return
+                break
+        for topic, payload in self._last_words().items():
+            await self._put(client, Message(topic, payload))
 
-    async def _put(self, client: aiomqtt.Client, topic: str, payload: bytes) -> None:
-        await client.publish(f"{self._prefix}{topic}", payload, qos=1, retain=True, timeout=TAKEN_WITHIN)
+    async def _put(self, client: aiomqtt.Client, message: Message) -> None:
+        topic = f"{self._prefix}{message.topic}"
+        await client.publish(topic, message.payload, qos=1, retain=message.retain, timeout=TAKEN_WITHIN)
+
+    def _last_will(self) -> aiomqtt.Will | None:
+        if self._will is None:
+            return None
+        return aiomqtt.Will(f"{self._prefix}{self._will.topic}", self._will.payload, qos=1, retain=self._will.retain)
 
     def _succeeded(self) -> None:
         if self.state != PUBLISHING:
             self._since = asyncio.get_running_loop().time()
-        self.state, self.detail = PUBLISHING, ""
+        self.state, self.detail, self._failing_since = PUBLISHING, "", None
         if self._said:
             _log.warning("%s: the clinic's systems are told again", self._address)
         self._said = None
@@ -175,6 +224,8 @@ class Publisher:
         if self.state == PUBLISHING and asyncio.get_running_loop().time() - self._since >= LONGEST_DELAY:
             self._failures = 0
         self.state, self.detail = state, detail
+        if self._failing_since is None:
+            self._failing_since = asyncio.get_running_loop().time()
         if type(error) is not self._said:
             level = logging.ERROR if state == STOPPED else logging.WARNING
             trace = None if isinstance(error, InfusionMonitorError) else error

@@ -12,8 +12,8 @@ from monitor.sessions.desk import Desk
 from monitor.sessions.entries import Entry, Kind
 from monitor.sessions.session import Session
 
-_PERSONAL = frozenset({Kind.CHECK, Kind.NOTE, Kind.EVENT, Kind.DOSE, Kind.SCORE})
-"""What concerns the chart alone."""
+_PERSONAL = frozenset({Kind.CHECK, Kind.NOTE, Kind.EVENT, Kind.DOSE, Kind.SCORE, Kind.LIMIT})
+"""What concerns the chart, or the alerts, alone."""
 
 
 class SessionTopics:

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from drivers.clock import NS
+from drivers.clock import NS, iso
 from monitor.storage.history import History
 from tests.broker import PATIENCE, Broker, until
 from tests.monitor.program import RunningStation
@@ -25,8 +25,6 @@ MESSAGES = 2000
 TOPIC = "vitals/chair-1/gateway"
 CONFIGURATION = """
 site: test
-alerts:
-  stale_after: 600
 beds:
   - id: chair-1
     devices:
@@ -59,7 +57,10 @@ class Site:
 
     def message(self, number: int) -> str:
         """Each has its own second of the past and its own temperature."""
-        return json.dumps({"time": self._start + number * NS, "temp": self.temperature(number)})
+        return json.dumps({"time": self.moment(number), "temp": self.temperature(number)})
+
+    def moment(self, number: int) -> int:
+        return self._start + number * NS
 
     @staticmethod
     def temperature(number: int) -> float:
@@ -88,7 +89,7 @@ class Site:
         numbers = [(row.observed_at - self._start) // NS for row in rows]
         for row, number in zip(rows, numbers, strict=True):
             assert (row.bed, row.device, row.vital) == ("chair-1", "gateway", "temp")
-            assert (row.observed_at, row.value) == (self._start + number * NS, self.temperature(number))
+            assert (row.observed_at, row.value) == (self.moment(number), self.temperature(number))
         return numbers
 
     async def complete(self) -> None:
@@ -227,7 +228,8 @@ async def test_while_the_disk_takes_nothing_every_message_reaches_the_page_and_l
         # Three times as many as mosquitto sends by itself without an acknowledgement.
         await site.publish(60)
         await shown(lambda page: str(page["notice"]).startswith("NOT RECORDING"))
-        await shown(lambda page: page["beds"][0]["vitals"]["temp"]["value"] == site.temperature(70))
+        # Too old for its value to be shown.
+        await shown(lambda page: page["beds"][0]["vitals"]["temp"]["observed_at"] == iso(site.moment(70)))
         assert site.stored() == list(range(11))
 
         resource.prlimit(station.process.pid, resource.RLIMIT_FSIZE, (endless, endless))

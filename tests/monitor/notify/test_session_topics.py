@@ -46,7 +46,7 @@ class Listener:
     @contextlib.asynccontextmanager
     async def listening(self, broker: Broker) -> AsyncIterator[None]:
         async with broker.client() as client:
-            await client.subscribe("clinic/#", qos=1)
+            await client.subscribe("clinic/sessions/#", qos=1)
             task = asyncio.create_task(self._listen(client))
             try:
                 yield
