@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from drivers.clock import iso
-from monitor import config_file
+from monitor.cli.options import data_folder
 from monitor.storage.backup import backup as back_up
 from monitor.storage.connection import JOURNAL_FILE
 
@@ -22,7 +22,7 @@ def backup(
 
     To go back to it: stop the station, put it as journal.db into an empty data folder, and start the station.
     """
-    folder = data_dir or Path(config_file.load(config or config_file.default_path(), here=False).data_dir)
+    folder = data_folder(config, data_dir)
     made = back_up(folder / JOURNAL_FILE, file)
     print(f"{file}: {made.size:,} bytes, {made.readings:,} readings, {made.alerts:,} alerts")
     newest = "" if made.newest is None else f", received at {iso(made.newest)}"

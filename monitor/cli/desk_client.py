@@ -1,8 +1,12 @@
-"""How a command has a session changed: whoever holds the data folder's lock decides.
+"""How a command has a session or an alert changed: whoever holds the data folder's lock decides.
 
-While no station runs the command takes the lock and is the desk itself; beside a station it asks that one. So the
-journal has one writer at any time, and a request is decided once. Where the answer does not come, as when the station
-is killed, the same request is made again: its number stands in the journal beside what it did, so it is done once.
+While no station runs the command takes the lock and is the desk of the sessions itself; beside a station it asks that
+one. So the journal has one writer at any time, and a request is decided once. Where the answer does not come, as when
+the station is killed, the same request is made again: its number stands in the journal beside what it did, so it is
+done once.
+
+What is done to alerts is for a station alone, and of now: it is not said again by itself where it may have been done,
+since it could then silence what has come on in between and nobody has seen.
 """
 
 from __future__ import annotations
@@ -19,6 +23,7 @@ from pydantic import ValidationError
 
 from drivers.clock import SystemClock
 from drivers.errors import (
+    AlertActionRefused,
     ConfigError,
     ConfirmationNeeded,
     JournalUnusable,
@@ -26,6 +31,7 @@ from drivers.errors import (
     StationSilent,
     StepRefused,
 )
+from monitor.alerts.actions import ALERT_REQUEST
 from monitor.config import StationConfig
 from monitor.sessions import view
 from monitor.sessions.desk import Desk
@@ -42,15 +48,64 @@ PATIENCE = 20.0
 _BETWEEN = 0.15
 _ANSWER_WITHIN = 8.0
 """Seconds; the station itself waits for the disk for five."""
-_CAN_BE_ASKED_AGAIN = frozenset({401, 500, 502, 503})
-"""A token of a station that has ended since, or a station that failed."""
+_NOT_TAKEN = frozenset({401, 503})
+"""A token of a station that has ended since, or a station that takes nothing now."""
+_CAN_BE_ASKED_AGAIN = _NOT_TAKEN | {500, 502}
+"""Likewise, or a station that failed."""
 
 
-class DeskClient:
+_Understood = Callable[[int, dict[str, Any]], dict[str, Any]]
+"""Makes of a status and its answer what was asked for, or raises the error that it is; ValueError, TypeError or
+KeyError where it is neither."""
+
+
+class _Client:
+    """Asks the station that holds `data_dir`."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._data_dir = data_dir
+
+    def _station_runs(self) -> bool:
+        try:
+            return StationLock(self._data_dir).holder() is not None
+        except OSError as error:
+            raise self._not_mine(error) from error
+
+    def _answer(
+        self,
+        route: str,
+        body: bytes | None,
+        seconds: float,
+        understood: _Understood,
+    ) -> dict[str, Any]:
+        """What the station answers within so many seconds to that body, or without one to a GET.
+
+        Raises what `understood` makes of an error in the answer, and `_NoAnswer` where that is not to be understood.
+        """
+        try:
+            station = local_api.read(self._data_dir)
+        except OSError as error:
+            raise self._not_mine(error) from error
+        if station is None:
+            raise _NotTaken("the station that holds the data folder has not said where it is to be asked")
+        status, answer = _send(station, route, body, min(_ANSWER_WITHIN, max(seconds, _BETWEEN)))
+        if status in _CAN_BE_ASKED_AGAIN:
+            raise (_NotTaken if status in _NOT_TAKEN else _NoAnswer)(f"the station answered {status}")
+        try:
+            return understood(status, json.loads(answer))
+        except (ValueError, TypeError, KeyError) as error:
+            raise _NoAnswer(f"what answered {status} is no station of this version") from error
+
+    def _not_mine(self, error: OSError) -> JournalUnusable:
+        who = "; say it as the station's user" if isinstance(error, PermissionError) else ""
+        return JournalUnusable(f"the data folder {self._data_dir} cannot be used: {error.strerror}{who}")
+
+
+class DeskClient(_Client):
     """The desk of `data_dir`, wherever it is; `configuration` is asked only where no station runs."""
 
     def __init__(self, data_dir: Path, configuration: Callable[[], StationConfig]) -> None:
-        self._data_dir = data_dir
+        super().__init__(data_dir)
         self._configuration = configuration
 
     def do(self, fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -82,12 +137,6 @@ class DeskClient:
         except KeyboardInterrupt:
             raise self._silent(request, "interrupted") from None
 
-    def _station_runs(self) -> bool:
-        try:
-            return StationLock(self._data_dir).holder() is not None
-        except OSError as error:
-            raise self._not_mine(error) from error
-
     async def _do_here(self, request: Request) -> dict[str, Any]:
         configuration = self._configuration()
         if not isinstance(request, OpenRequest) and not (self._data_dir / JOURNAL_FILE).exists():
@@ -115,23 +164,7 @@ class DeskClient:
             raise JournalUnusable(f"nothing was recorded: the journal in {self._data_dir} cannot be written")
 
     def _ask(self, body: bytes, seconds: float) -> dict[str, Any]:
-        try:
-            station = local_api.read(self._data_dir)
-        except OSError as error:
-            raise self._not_mine(error) from error
-        if station is None:
-            raise _NoAnswer("the station that holds the data folder has not said where it is to be asked")
-        status, answer = _post(station, body, min(_ANSWER_WITHIN, max(seconds, _BETWEEN)))
-        if status in _CAN_BE_ASKED_AGAIN:
-            raise _NoAnswer(f"the station answered {status}")
-        try:
-            return _understood(status, json.loads(answer))
-        except (ValueError, TypeError, KeyError) as error:
-            raise _NoAnswer(f"what answered {status} is no station of this version") from error
-
-    def _not_mine(self, error: OSError) -> JournalUnusable:
-        who = "; say it as the station's user" if isinstance(error, PermissionError) else ""
-        return JournalUnusable(f"the data folder {self._data_dir} cannot be used: {error.strerror}{who}")
+        return self._answer(local_api.ROUTE, body, seconds, _understood)
 
     def _silent(self, request: Request, why: str) -> StationSilent:
         return StationSilent(
@@ -140,23 +173,89 @@ class DeskClient:
         )
 
 
+class AlertClient(_Client):
+    """The alerts of the station that holds `data_dir`."""
+
+    def stands(self) -> list[dict[str, Any]] | None:
+        """`actions.standing` of every bed and of the station itself; None where no station runs.
+
+        Raises StationSilent and JournalUnusable.
+        """
+        try:
+            beds: list[dict[str, Any]] = self._ask(None, _standing_understood)["beds"]
+        except _NoStation:
+            return None
+        return beds
+
+    def do(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """Have done what the fields of a request say: gives what is told of it, and what stands on the bed then.
+
+        Raises AlertActionRefused, also where no station runs; StationSilent where nobody knows whether it was done;
+        ConfigError where a field is wrong, and JournalUnusable.
+        """
+        try:
+            ALERT_REQUEST.validate_python(dict(fields))
+        except ValidationError as error:
+            raise ConfigError(local_api.faults(error)) from None
+        try:
+            return self._ask(json.dumps(dict(fields)).encode(), _done_understood)
+        except _NoStation:
+            raise AlertActionRefused(
+                f"no station runs on {self._data_dir}, and only while one runs are there signals to silence"
+            ) from None
+
+    def _ask(self, body: bytes | None, understood: _Understood) -> dict[str, Any]:
+        deadline = time.monotonic() + PATIENCE
+        try:
+            while True:
+                if not self._station_runs():
+                    raise _NoStation
+                try:
+                    return self._answer(local_api.ALERTS_ROUTE, body, deadline - time.monotonic(), understood)
+                except _NoAnswer as error:
+                    perhaps_done = body is not None and not isinstance(error, _NotTaken)
+                    if perhaps_done or time.monotonic() + _BETWEEN > deadline:
+                        raise _not_known(str(error), perhaps_done=perhaps_done) from None
+                time.sleep(_BETWEEN)
+        except KeyboardInterrupt:
+            raise _not_known("interrupted", perhaps_done=body is not None) from None
+
+
+class _NoStation(Exception):
+    """No station runs any more."""
+
+
 class _NoAnswer(Exception):
     """What was asked may have been done."""
 
 
-def _post(station: StationAddress, body: bytes, seconds: float) -> tuple[int, bytes]:
+class _NotTaken(_NoAnswer):
+    """It was not."""
+
+
+def _not_known(why: str, *, perhaps_done: bool) -> StationSilent:
+    if not perhaps_done:
+        return StationSilent(f"the station does not answer: {why}")
+    return StationSilent(
+        f"it is not known whether that was done ({why}): `infusion-monitor alert list` shows what stands, and to say "
+        "the same again does no harm"
+    )
+
+
+def _send(station: StationAddress, route: str, body: bytes | None, seconds: float) -> tuple[int, bytes]:
     connection = http.client.HTTPConnection(station.host, station.port, timeout=seconds)
     try:
         connection.request(
-            "POST",
-            local_api.ROUTE,
+            "GET" if body is None else "POST",
+            route,
             body,
             {"Authorization": f"Bearer {station.token}", "Content-Type": "application/json"},
         )
         answer = connection.getresponse()
         return answer.status, answer.read()
     except (OSError, http.client.HTTPException) as error:
-        raise _NoAnswer(
+        refused = isinstance(error, ConnectionRefusedError)
+        raise (_NotTaken if refused else _NoAnswer)(
             f"the station at port {station.port} did not answer: {error or type(error).__name__}"
         ) from error
     finally:
@@ -176,3 +275,30 @@ def _understood(status: int, answer: dict[str, Any]) -> dict[str, Any]:
             raise StepRefused(answer["text"], answer["possible"])
         case _:
             raise ConfigError([answer["text"]])
+
+
+def _standing_understood(status: int, answer: dict[str, Any]) -> dict[str, Any]:
+    """What stands. Raises ValueError, TypeError or KeyError for what does not say that."""
+    if status != 200:
+        raise ValueError
+    for bed in answer["beds"]:
+        _check_standing(bed)
+    return answer
+
+
+def _done_understood(status: int, answer: dict[str, Any]) -> dict[str, Any]:
+    """What was told, and what stands then, or the error. Raises ValueError, TypeError or KeyError for what is none."""
+    if status == 200:
+        _check_standing(answer)
+        if not isinstance(answer["told"], list):
+            raise ValueError
+        return answer
+    if answer["error"] == "refused":
+        raise AlertActionRefused(answer["text"])
+    raise ConfigError([answer["text"]])
+
+
+def _check_standing(bed: dict[str, Any]) -> None:
+    signals = bed["audio"]["state"], bed["alarm"]["state"]
+    if not (isinstance(bed["bed"], str) and isinstance(bed["alerts"], list) and all(signals)):
+        raise ValueError

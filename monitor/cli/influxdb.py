@@ -15,8 +15,8 @@ from pydantic import ValidationError
 
 from drivers.clock import iso
 from drivers.errors import ConfigError, SinkBusy, SinkRefused
-from monitor import config_file
 from monitor.cli import token_file
+from monitor.cli.options import data_folder
 from monitor.config import InfluxdbConfig
 from monitor.config_checks import influxdb_url_problem, sends_in_clear
 from monitor.sinks.forwarder import FORWARDING, RESEND_FILE
@@ -145,7 +145,7 @@ def dead_letters(
     config: Config = None,
 ) -> None:
     """List the lines that InfluxDB refused for what they are, and why."""
-    letters = _waiting(_folder(data_dir, config))
+    letters = _waiting(data_folder(config, data_dir))
     if not letters and not as_json:
         print("no dead letters")
     for letter in letters:
@@ -161,7 +161,7 @@ def resend(data_dir: DataDir = None, config: Config = None) -> None:
 
     Only the station writes its journal: so it is asked, by a file in its folder.
     """
-    folder = _folder(data_dir, config)
+    folder = data_folder(config, data_dir)
     before = _waiting(folder)
     if not before:
         print("no dead letters")
@@ -179,12 +179,6 @@ def resend(data_dir: DataDir = None, config: Config = None) -> None:
             sink = backlog.sink(SINK)
         why = left[0].reason if sink.state == FORWARDING else sink.detail
         raise SinkRefused(f"{len(left)} still wait (`infusion-monitor influxdb dead-letters` lists them): {why}")
-
-
-def _folder(data_dir: Path | None, config: Path | None) -> Path:
-    if data_dir is not None:
-        return data_dir
-    return Path(config_file.load(config or config_file.default_path(), here=False).data_dir)
 
 
 def _waiting(folder: Path) -> list[DeadLetter]:

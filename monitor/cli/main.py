@@ -8,6 +8,7 @@ import sys
 import typer
 
 from drivers.errors import ConfigError, InfusionMonitorError
+from monitor.cli.alert import alert_app
 from monitor.cli.backup import backup
 from monitor.cli.check import check
 from monitor.cli.decode import decode
@@ -19,6 +20,7 @@ from monitor.cli.run import run
 from monitor.cli.session import session_app
 from monitor.cli.simulate import simulate
 from monitor.cli.verify import verify
+from monitor.cli.what_if import what_if
 
 app = typer.Typer(
     name="infusion-monitor",
@@ -38,7 +40,9 @@ app.command()(alerts)
 app.command()(verify)
 app.command()(backup)
 app.command()(doctor)
+app.command(name="what-if")(what_if)
 app.add_typer(session_app, name="session")
+app.add_typer(alert_app, name="alert")
 app.add_typer(influxdb_app, name="influxdb")
 
 

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from drivers.errors import ConfigError
-from monitor import config_file
+from monitor.cli.options import data_folder
 from monitor.storage.connection import JOURNAL_FILE
 from monitor.storage.verify import Head, Verified
 from monitor.storage.verify import verify as verify_journal
@@ -34,7 +34,7 @@ def verify(
     """
     noted = None if head is None else _noted(head)
     if file is None:
-        folder = data_dir or Path(config_file.load(config or config_file.default_path(), here=False).data_dir)
+        folder = data_folder(config, data_dir)
         file = folder / JOURNAL_FILE
     # It would go through all modules again and again for rows that are freed without it: a third of the time.
     gc.disable()

@@ -1,0 +1,36 @@
+"""Options that several commands have, and what becomes of them."""
+
+from __future__ import annotations
+
+import getpass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from drivers.errors import ConfigError
+from monitor import config_file
+from monitor.config import StationConfig
+
+By = Annotated[str | None, typer.Option(metavar="NAME", help="Who does it; else the login name.")]
+AsJson = Annotated[bool, typer.Option("--json", help="The answer, and an error too, as a JSON object.")]
+DataDir = Annotated[Path | None, typer.Option(help="The journal's folder; else as configured.")]
+Config = Annotated[Path | None, typer.Option(help="The station's configuration.")]
+
+
+def login() -> str:
+    """Who is logged in. Raises `ConfigError` where that has no name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        raise ConfigError(["this login has no name: say who does it, with --by NAME"]) from None
+
+
+def configuration(config: Path | None) -> StationConfig:
+    """The configuration of that file, or the shipped one. Raises `ConfigError`."""
+    return config_file.load(config or config_file.default_path(), here=False)
+
+
+def data_folder(config: Path | None, data_dir: Path | None) -> Path:
+    """The journal's folder. Raises `ConfigError`."""
+    return data_dir or Path(configuration(config).data_dir)
