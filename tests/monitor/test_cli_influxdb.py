@@ -317,7 +317,7 @@ def test_records_of_all_sites_as_text(head_office: Path) -> None:
         "2026-09-21T14:13:23.000000Z  south  chair-9  ox  pulse_rate 71.5 /min",
     ]
     done = call("alerts", "--from", "influxdb", "--config", head_office, "--bed", "chair-1", "--since", "2026-09-21")
-    assert done.stdout == "2026-09-21T14:13:20.000000Z  north  chair-1  high    on   SpO₂ 86 < 90\n"
+    assert done.stdout == "2026-09-21T14:13:20.000000Z  north  chair-1  high    on            SpO₂ 86 < 90\n"
     some = ("--vital", "spo2", "--bed", "chair-9", "--since", "2026-09-21T00:00:00Z")
     assert len(objects("readings", "--from", "influxdb", "--config", head_office, *some)) == 1
     assert objects("readings", "--from", "influxdb", "--config", head_office, "--since", "1h") == []

@@ -30,7 +30,8 @@ STATION_CRASHES_FOR_ONE_OF_INFLUXDB = 5
 BEDS = 20
 PAUSE = 0.004
 """Seconds between two messages of two readings."""
-LIMITS = "alerts: {limits: {spo2: {low: {limit: 95, priority: high}}}}\n"
+ALERTS = "alerts: {profile: show, profiles: [show.yaml]}\n"
+PROFILE = "profile: show\nrules: {spo2_low: 'SpO2 < 95, high'}\n"
 
 _log = logging.getLogger(__name__)
 
@@ -62,7 +63,8 @@ class Clinic:
         ]
         influxdb = {"url": server.url, "org": server.org, "bucket": server.bucket, "token_file": str(token)}
         self._configuration = folder / "clinic.yaml"
-        self._configuration.write_text(LIMITS + f"influxdb: {json.dumps(influxdb)}\nbeds: {json.dumps(beds)}\n")
+        (folder / "show.yaml").write_text(PROFILE)
+        self._configuration.write_text(ALERTS + f"influxdb: {json.dumps(influxdb)}\nbeds: {json.dumps(beds)}\n")
         self._arguments: list[str | Path] = ["--config", self._configuration, "--data-dir", self.data]
         self.expected: set[Row] = set()
         self.killed_at_start = 0

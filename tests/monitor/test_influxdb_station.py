@@ -24,11 +24,9 @@ beds:
   - id: chair-2
     devices:
       - {{id: monitor, driver: ivy450c, url: simulated}}
-alerts:
-  limits:
-    spo2:
-      low: {{limit: 99.5, priority: high}}
+alerts: {{profile: eager, profiles: [eager.yaml]}}
 """
+EAGER = "profile: eager\nrules: {spo2_low: 'SpO2 < 99.5, high'}\n"
 
 
 def configured(folder: Path, server: Influxd) -> Path:
@@ -36,6 +34,7 @@ def configured(folder: Path, server: Influxd) -> Path:
     token.write_text(server.token)
     config = folder / "clinic.yaml"
     config.write_text(CLINIC.format(url=server.url, token=token))
+    (folder / "eager.yaml").write_text(EAGER)
     return config
 
 

@@ -83,9 +83,12 @@ async def test_a_desaturation_alerts_on_the_page_and_in_the_journal_and_ends(tmp
     patient = Patient(seed=2, episodes=(Episode(first=3, duration=10, every=1000, spo2_falls_by=20),))
     endpoint = PtyEndpoint(make_side("nonin", patient), SystemClock(), tmp_path / "port")
     serving = asyncio.create_task(endpoint.serve())
-    limits = "alerts: {limits: {spo2: {low: {limit: 90, priority: high, delay: 1, hysteresis: 2}}}}\n"
+    (tmp_path / "quick.yaml").write_text(
+        "profile: quick\nrules: {spo2_low: 'SpO2 < 90 for 1 s, clears at 92, high'}\nsignals: {latching: []}\n"
+    )
+    alerting = "alerts: {profile: quick, profiles: [quick.yaml]}\n"
     shown = []
-    async with running(tmp_path, one_bed("nonin", str(tmp_path / "port")) + limits) as station:
+    async with running(tmp_path, one_bed("nonin", str(tmp_path / "port")) + alerting) as station:
 
         def alerts() -> list[dict[str, Any]]:
             found: list[dict[str, Any]] = station.hub.snapshot()["beds"][0]["alerts"]

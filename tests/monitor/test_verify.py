@@ -149,7 +149,7 @@ def test_the_alert_that_was_slipped_in_is_named(journal: Path) -> None:
     change(
         journal,
         "INSERT INTO alerts SELECT 900, commit_no, bed, rule, kind, priority, state, at, text, vital, device, value,"
-        " threshold FROM alerts WHERE id = 5",
+        " threshold, alert_group, why, actor, session FROM alerts WHERE id = 5",
     )
     assert faults(verify(journal)) == {
         "beside": "alerts row 900 (chair-1, spo2_low, 2026-01-01T00:03:30.000000Z) was added beside the chain"
