@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import (
+    alert_latency,
     alerts,
     codec,
     encoder,
@@ -24,15 +25,20 @@ from benchmarks import (
     libraries,
     outage,
     pipeline,
+    restart,
     station,
+    what_if,
 )
 from benchmarks.table import Table
 
 MEASUREMENTS: dict[str, Callable[[], Table]] = {
     "codec": codec.measure,
     "alerts": alerts.measure,
+    "what_if": what_if.measure,
     "journal": journal.measure,
     "latency": latency.measure,
+    "alert_latency": alert_latency.measure,
+    "restart": restart.measure,
     "station": station.measure,
     "encoder": encoder.measure,
     "influxdb": influxdb.measure,

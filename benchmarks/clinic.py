@@ -1,4 +1,4 @@
-"""A station's configuration for measured devices: one bed for each, with the limits of the shipped configuration."""
+"""A station's configuration for measured devices: one bed for each, with the alert profile that is shipped."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ import json
 from collections.abc import Sequence
 
 from benchmarks.streams import Kind
-from monitor import config_file
+from monitor.alerts.profile_file import DEFAULT
 
 
 def configuration(devices: Sequence[Kind], addresses: Sequence[str]) -> str:
     """It as JSON, which is YAML too. Device n is `device` of the bed `chair-n`, counted from 1."""
-    alerts = config_file.load(config_file.default_path()).alerts
     beds = [
         {
             "id": f"chair-{number}",
@@ -23,6 +22,6 @@ def configuration(devices: Sequence[Kind], addresses: Sequence[str]) -> str:
         "site": "bench",
         "web": {"port": 0},
         "beds": beds,
-        "alerts": alerts.model_dump(mode="json", exclude_none=True),
+        "alerts": {"profile": DEFAULT},
     }
     return json.dumps(whole)

@@ -21,8 +21,6 @@ TOKEN = "token"
 TOPICS = "vitals/+/monitor"
 STATION, TELEGRAF = "station", "Telegraf"
 _BUILD = Path(__file__).parents[1] / "scripts" / "telegraf" / "build.sh"
-_STALE_AFTER = 600.0
-"""Seconds after which the station's alerts take a value for history."""
 
 
 class Place(NamedTuple):
@@ -51,7 +49,6 @@ def station(place: Place) -> list[str]:
     """The station's program, with its configuration written."""
     address = f"mqtt://127.0.0.1:{place.port}/vitals/{{bed}}/monitor"
     whole = json.loads(configuration([Kind("mqtt_json")] * BEDS, [address] * BEDS))
-    whole["alerts"]["stale_after"] = _STALE_AFTER
     whole["influxdb"] = {
         "url": place.url,
         "org": Influxd.org,
