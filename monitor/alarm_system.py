@@ -52,7 +52,7 @@ class AlarmSystem:
         self._journal = journal
         self._data_dir = data_dir
         self._clock = clock
-        own = config.alerts.all[config.alerts.profile].compiled()
+        self._own = own = config.alerts.all[config.alerts.profile].compiled()
         self._same_arm = {bed.id: bed.same_arm for bed in config.beds}
         self._devices = {bed.id: frozenset(device.id for device in bed.devices) for bed in config.beds}
         self.board = AlertBoard({bed: self._on_bed(bed, own) for bed in self._same_arm}, own, clock)
@@ -75,7 +75,7 @@ class AlarmSystem:
     async def take_up(self) -> None:
         """Go on where the station ended; the journal and the desk are open, and no device has given anything yet."""
         now, moment = self._clock.now_ns(), self._clock.monotonic()
-        before = await asyncio.to_thread(restart.read, self._data_dir, self._desk.all_open(), now)
+        before = await asyncio.to_thread(restart.read, self._data_dir, self._desk.all_open(), now, self._relative)
         for session in self._desk.open_sessions():
             self._visit(session.bed, before.baselines.get(session.id, {}))
         for name, baseline in before.baselines.items():
@@ -164,5 +164,10 @@ class AlarmSystem:
             return None
         return self._on_bed(session.bed, profile.with_limits(session.limits))
 
+    def _relative(self, session: Session) -> frozenset[str]:
+        """The vitals of which a limit is relative to the session's baseline."""
+        return (self._profile(session) or self._own).relative
+
     def _on_bed(self, bed: str, profile: Profile) -> Profile:
-        return replace(profile, same_arm=self._same_arm[bed])
+        # A session may be on a bed that the station has no more.
+        return replace(profile, same_arm=self._same_arm.get(bed, False))

@@ -6,7 +6,7 @@ All of it is read from the journal, so that nothing depends on how the station e
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -38,12 +38,14 @@ class Before(NamedTuple):
     sessions."""
 
 
-def read(data_dir: Path, sessions: Iterable[Session], now: int) -> Before:
-    """Read it, at UTC nanoseconds `now`. What cannot be read is left out, and the log says so."""
+def read(data_dir: Path, sessions: Sequence[Session], now: int, relative: Callable[[Session], Iterable[str]]) -> Before:
+    """Read it, at UTC nanoseconds `now`; of a session's baseline the vitals that `relative` gives.
+
+    What cannot be read is left out, and the log says so.
+    """
     try:
         history = History(data_dir)
-        found = {session.id: recorded.read(history, session, now) for session in sessions}
-        baselines = {name: one.baseline for name, one in found.items()}
+        baselines = {session.id: recorded.baseline(history, session, now, relative(session)) for session in sessions}
         return Before(standing(data_dir), baselines, _readings(history, sessions, now))
     except JournalUnusable as error:
         _log.warning("what stood before cannot be read: %s", error)
@@ -51,25 +53,28 @@ def read(data_dir: Path, sessions: Iterable[Session], now: int) -> Before:
 
 
 def _readings(history: History, sessions: Iterable[Session], now: int) -> list[tuple[str, str, Reading]]:
-    # Not without an end: where the clock was set back that would be all of the journal.
-    span = now - (NOT_AFTER + LAST) * NS, now + NOT_AFTER * NS
-    rows = {_key(row): row for row in history.readings(since=span[0], until=span[1])}
-    newest = max((_came(row) for row in rows.values()), default=0)
-    last = {key: row for key, row in rows.items() if now >= _came(row) >= newest - LAST * NS}
-    # A vital that has long been doubtful was measured once: that, too, is not to be forgotten.
-    valid = {(row.bed, row.vital): key for key, row in rows.items() if row.validity is Validity.VALID}
-    last |= {key: rows[key] for key in valid.values() if _came(rows[key]) <= now}
-    if newest < now - NOT_AFTER * NS:
-        last = {}
+    newest = history.newest_received() or 0
+    last: dict[tuple[str, str, str, int], ReadingRow] = {}
+    if now - NOT_AFTER * NS <= newest <= now:
+        since = newest - LAST * NS
+        last = {_key(row): row for row in history.readings(since=since, until=now)}
+        # A vital that has long been doubtful was measured once: that, too, is not to be forgotten.
+        valid = {(row.bed, row.vital) for row in last.values() if row.validity is Validity.VALID}
+        for bed, vital in {(row.bed, row.vital) for row in last.values()} - valid:
+            earlier = list(history.readings(bed, vital, since - NOT_AFTER * NS, since))
+            last |= {_key(row): row for row in earlier if row.validity is Validity.VALID}
+    # What was measured on a bed before the session came there is of somebody else.
+    came = {session.bed: _came_to_bed(session) for session in sessions}
+    last = {key: row for key, row in last.items() if row.observed_at >= came.get(row.bed, 0)}
     for session in sessions:
-        # What was measured there before is of somebody else.
-        came = max((stay.since for stay in session.stays if stay.until is None), default=session.opened_at)
-        last = {key: row for key, row in last.items() if row.bed != session.bed or row.observed_at >= came}
         for vital, about in VITALS.items():
             if about.episodic:
-                cuff = history.readings(session.bed, vital, came)
-                last |= {_key(row): row for row in cuff}
+                last |= {_key(row): row for row in history.readings(session.bed, vital, came[session.bed])}
     return [(row.bed, row.device, _reading(row)) for row in sorted(last.values(), key=_came)]
+
+
+def _came_to_bed(session: Session) -> int:
+    return max((stay.since for stay in session.stays if stay.until is None), default=session.opened_at)
 
 
 def _key(row: ReadingRow) -> tuple[str, str, str, int]:

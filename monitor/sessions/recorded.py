@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from drivers.clock import NS
@@ -41,11 +41,22 @@ def read(history: History, session: Session, now: int) -> Recorded:
     last_cuff_at = max((at for at, _ in latest.values()), default=None)
     for vital, at, value in _valid(history, session, until - FRESH * NS, until):
         latest[vital] = (at, value)
-    baseline: dict[str, list[float]] = {}
-    if span := _baseline(session, until):
-        for vital, _, value in _valid(history, session, *span):
-            baseline.setdefault(vital, []).append(value)
-    return Recorded({vital: tuple(values) for vital, values in baseline.items()}, latest, last_cuff_at)
+    return Recorded(baseline(history, session, now), latest, last_cuff_at)
+
+
+def baseline(
+    history: History, session: Session, now: int, vitals: Iterable[str | None] = (None,)
+) -> dict[str, tuple[float, ...]]:
+    """By vital the valid readings of its baseline phase until `now`, of these vitals or of all.
+
+    Raises JournalUnusable.
+    """
+    found: dict[str, list[float]] = {}
+    if span := _baseline(session, (session.closed_at or now) + 1):
+        for one in vitals:
+            for vital, _, value in _valid(history, session, *span, one):
+                found.setdefault(vital, []).append(value)
+    return {vital: tuple(values) for vital, values in found.items()}
 
 
 def _baseline(session: Session, until: int) -> tuple[int, int] | None:

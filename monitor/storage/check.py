@@ -12,9 +12,9 @@ from pathlib import Path
 
 from drivers.errors import JournalDamaged
 
-AT_ONCE = 256 * 2**20
-"""Bytes that are checked before the first reading is recorded: some 3 seconds from a disk that nothing was read from
-yet. A month of a clinic takes minutes, in which nobody's readings would be recorded."""
+AT_ONCE = 64 * 2**20
+"""Bytes that are checked before the first reading is recorded: well under a second from a disk that nothing was read
+from yet. A month of a clinic takes minutes, in which nobody's readings would be recorded."""
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 _log = logging.getLogger(__name__)

@@ -19,7 +19,7 @@ from monitor.storage import charts, waveforms
 from monitor.storage.backlog import RecordedWaveform
 from monitor.storage.blocks import FURTHEST
 from monitor.storage.charts import Band, Trace
-from monitor.storage.connection import ALERT_COLUMNS, JOURNAL_FILE, alert_of, connect
+from monitor.storage.connection import ALERT_COLUMNS, JOURNAL_FILE, NEWEST_RECEIVED, alert_of, connect
 
 EARLIEST, LATEST = -(2**63), 2**63 - 1
 """What a time of the journal can be, UTC nanoseconds."""
@@ -91,6 +91,12 @@ class History:
                     observed_at,
                     received_at,
                 )
+
+    def newest_received(self) -> int | None:
+        """When the newest reading came, UTC nanoseconds; None where there is none."""
+        with self._opened() as connection:
+            newest: int | None = connection.execute(NEWEST_RECEIVED).fetchone()[0]
+            return newest
 
     def alerts(
         self, bed: str | None = None, since: int | None = None, until: int | None = None
