@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -53,7 +54,7 @@ def what_if(
     DBP, MBP or by the vitals' own keys; blank or NaN is missing.
     """
     # NumPy takes longer to load than most commands take.
-    from monitor.alerts import what_if_report  # noqa: PLC0415
+    from monitor.alerts import what_if_report  # noqa: PLC0415 - see above
 
     chosen = profile_file.named_or_file(profile)
     other = None if against is None else profile_file.named_or_file(against)
@@ -95,12 +96,10 @@ def _asked(
 def _recordings(
     sessions: list[str] | None, files: list[str] | None, device: str, data_dir: Path | None, config: Path | None
 ) -> Iterator[tuple[Recording, list[Moment]]]:
-    from dataclasses import replace  # noqa: PLC0415
-
-    from drivers.recordings import csv  # noqa: PLC0415 - loads NumPy, as below
-    from monitor.cli import what_if_sessions  # noqa: PLC0415
-    from monitor.sessions.settings import SessionsConfig  # noqa: PLC0415
-    from monitor.storage.history import History  # noqa: PLC0415
+    from drivers.recordings import csv  # noqa: PLC0415 - it loads NumPy, as the others do
+    from monitor.cli import what_if_sessions  # noqa: PLC0415 - likewise
+    from monitor.sessions.settings import SessionsConfig  # noqa: PLC0415 - likewise
+    from monitor.storage.history import History  # noqa: PLC0415 - likewise
 
     for name in files or ():
         read = csv.read(Path(name), device)

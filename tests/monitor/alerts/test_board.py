@@ -14,6 +14,7 @@ from monitor.alerts.conditions import AUDIO, AlertEvent, AlertState, Kind, Prior
 from monitor.alerts.in_force import Visit
 from monitor.alerts.rules import LimitRule, Profile, Signals, StaleRule, Threshold
 from monitor.alerts.signals import Acknowledge, Pause, shown
+from tests.monitor.alerts.hand import Hand
 
 PROFILE = Profile(
     "test",
@@ -26,29 +27,11 @@ PROFILE = Profile(
 )
 
 
-class Hand:
-    """A clock in the test's hand."""
-
-    t = 100.0
-
-    def monotonic(self) -> float:
-        return self.t
-
-    def uptime(self) -> float:
-        return self.t
-
-    def now_ns(self) -> int:
-        return int(self.t * NS)
-
-    async def sleep(self, seconds: float) -> None:
-        raise NotImplementedError
-
-
 class Ward:
     """Two beds, and all that was told of them."""
 
     def __init__(self, profile: Profile = PROFILE) -> None:
-        self.clock = Hand()
+        self.clock = Hand(100.0)
         self.board = AlertBoard({"one": profile, "two": profile}, profile, self.clock)
         self.told: list[AlertEvent] = []
         self.board.add_listener(self.hear)

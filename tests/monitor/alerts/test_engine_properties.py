@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drivers.clock import NS
 from drivers.errors import AlertActionRefused
 from drivers.events import Cause, DeviceStatus, LinkState, Reading, measured, missing
 from drivers.vitals import VITALS
@@ -27,6 +26,7 @@ from monitor.alerts.rules import (
     Threshold,
 )
 from monitor.alerts.signals import Acknowledge, Pause
+from tests.monitor.alerts.hand import Hand
 
 PROFILE = Profile(
     "test",
@@ -59,24 +59,6 @@ DEVICES = {"spo2": "oxi", "heart_rate": "ecg", "nibp_sys": "cuff"}
 VALUES = {"spo2": [97, 93, 89, 85], "heart_rate": [70, 45, 130], "nibp_sys": [120, 150, 170]}
 LAST = 60
 """As `restart.LAST`."""
-
-
-class Hand:
-    """A clock in the test's hand."""
-
-    t = 1000.0
-
-    def monotonic(self) -> float:
-        return self.t
-
-    def uptime(self) -> float:
-        return self.t
-
-    def now_ns(self) -> int:
-        return int(self.t * NS)
-
-    async def sleep(self, seconds: float) -> None:
-        raise NotImplementedError
 
 
 Act = tuple[str, ...]
@@ -218,7 +200,7 @@ def go_on(wards: Sequence[Ward], clock: Hand, seconds: Sequence[Sequence[Act]]) 
 def test_a_restart_in_the_middle_loses_nothing_and_tells_nothing_twice(
     before: list[list[Act]], after: list[list[Act]]
 ) -> None:
-    clock = Hand()
+    clock = Hand(1000.0)
     ward = Ward(clock)
     go_on([ward], clock, before)
     again = ward.restored()
