@@ -16,9 +16,9 @@ from drivers.events import DeviceAlarm, DeviceStatus, Event, LinkState, Reading
 from monitor.alerts import engine, signals
 from monitor.alerts.bed_state import BedState
 from monitor.alerts.conditions import ALARM, AUDIO, URGENCY, AlertEvent, AlertState, Kind, Priority, Why
-from monitor.alerts.in_force import Visit
+from monitor.alerts.in_force import Visit, other_session
 from monitor.alerts.rules import Profile
-from monitor.alerts.signals import Action, SignalState
+from monitor.alerts.signals import IS_OVER, Action, SignalState
 
 STATION = ""
 """In place of a bed: the station itself."""
@@ -112,9 +112,8 @@ class AlertBoard:
         # What ends with a session is told as of that one.
         self.detected(bed, changes, visit=before or visit)
         one.signals = signals.scheduled(one.profile.signals, one.signals)
-        another = (before and before.session) != (visit and visit.session)
-        if another:
-            self._for_another_patient(bed, before or visit)
+        if other := other_session(before, visit):
+            self._for_another_patient(bed, other, before or visit)
 
     def learned(self, bed: str) -> Learned:
         """What is known of the session there: for the bed that it moves to."""
@@ -200,7 +199,7 @@ class AlertBoard:
             session = "" if bed.state.visit is None else bed.state.visit.session
             # The journal may have had a commit between the end of a session and what ended with it.
             left = [event for event, _ in several if event.rule not in by_others and _of_another(event, session)]
-            self.over(left, Why.SESSION, "another patient")
+            self.over(left, Why.SESSION, "that session is over, or elsewhere")
             here = [one for one in several if one[0] not in left]
             bed.signals = signals.restored(bed.profile.signals, here, now, at)
             if name != STATION:
@@ -229,27 +228,27 @@ class AlertBoard:
         state, _ = engine.on_readings(one.profile, state, bed, device, readings, now)
         one.state = state._replace(collected=collected)
 
-    def _for_another_patient(self, bed: str, visit: Visit | None) -> None:
+    def _for_another_patient(self, bed: str, text: str, visit: Visit | None) -> None:
         """A signal that waits for the patient of before, or a pause that was meant for him, is not carried on.
 
-        It ends as of `visit`.
+        `text` says why; it ends as of `visit`.
         """
         one = self._beds[bed]
         now, at = self._now()
         left = {rule: signal for rule, signal in one.signals.alerts.items() if signal.present}
         told = [
-            _over(signal.event, at, Why.SESSION, "another patient")
+            _over(signal.event, at, Why.SESSION, text)
             for rule, signal in one.signals.alerts.items()
             if rule not in left
         ]
         one.signals = one.signals._replace(alerts=left)
         for what, activation in ((AUDIO, one.signals.audio), (ALARM, one.signals.alarm)):
             if activation.state is not AlertState.ON:
-                text = f"{what.capitalize()} on again: another patient"
+                on_again = f"{what.capitalize()} on again: {text}"
                 one.signals, switched = signals.operate(
                     one.profile.signals, one.signals, bed, signals.SwitchOn("", what), now, at
                 )
-                told += [event._replace(text=text, why=Why.SESSION) for event in switched]
+                told += [event._replace(text=on_again, why=Why.SESSION) for event in switched]
         one.signals = signals.scheduled(one.profile.signals, one.signals)
         self._tell(bed, told, visit)
 
@@ -287,7 +286,8 @@ def _of_another(event: AlertEvent, session: str) -> bool:
 
 def _over(event: AlertEvent, at: int, why: Why, text: str) -> AlertEvent:
     state = AlertState.ON if event.rule in {AUDIO, ALARM} else AlertState.OFF
-    return event._replace(state=state, at=at, text=f"over: {text}: {event.text}", why=why, actor="")
+    was = event.text.removeprefix(IS_OVER)
+    return event._replace(state=state, at=at, text=f"over: {text}: {was}", why=why, actor="")
 
 
 def _log_it(event: AlertEvent) -> None:

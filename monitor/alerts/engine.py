@@ -26,7 +26,7 @@ from drivers.events import Cause, DeviceAlarm, DeviceStatus, LinkState, Reading,
 from drivers.vitals import VITALS
 from monitor.alerts.bed_state import BedState, Past, Seen, Step, with_moments
 from monitor.alerts.conditions import AlertEvent, AlertState, Kind, Priority, Why
-from monitor.alerts.in_force import Visit, in_force
+from monitor.alerts.in_force import Visit, in_force, other_session
 from monitor.alerts.judge import applied, combine, judge, off
 from monitor.alerts.passing import (
     AFTER_CUFF,
@@ -221,9 +221,9 @@ def on_visit(profile: Profile, state: BedState, bed: str, visit: Visit | None, n
     Another session is another patient: what was learned of the one before is forgotten, and conditions of it end.
     """
     changes: list[AlertEvent] = []
-    if _session(visit) != _session(state.visit):
+    if other := other_session(state.visit, visit):
         of_patient = [alert for alert in state.on.values() if not only_of_device(alert)]
-        changes = [off(alert, at, Why.SESSION, f"over: another patient: {alert.text}") for alert in of_patient]
+        changes = [off(alert, at, Why.SESSION, f"over: {other}: {alert.text}") for alert in of_patient]
         state = BedState(
             lost=state.lost,
             on=applied(state.on, changes),
@@ -337,10 +337,6 @@ def _reforced(
 
 def _medians(state: BedState) -> dict[str, float]:
     return {vital: float(median(values)) for vital, values in state.collected.items() if values}
-
-
-def _session(visit: Visit | None) -> str:
-    return "" if visit is None else visit.session
 
 
 def only_of_device(alert: AlertEvent) -> bool:

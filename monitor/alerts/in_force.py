@@ -38,6 +38,15 @@ class Visit(NamedTuple):
     """By episodic vital: when it was last measured in the session before the bed saw it, monotonic seconds."""
 
 
+def other_session(before: Visit | None, after: Visit | None) -> str:
+    """For people, why what concerned the patient is over; empty where it is the same session, or none as before."""
+    if (before and before.session) == (after and after.session):
+        return ""
+    if after is None:
+        return "the session is over, or elsewhere"
+    return "a session begins here" if before is None else "another session"
+
+
 class InForce(NamedTuple):
     """A rule about a vital's value, and its number in force: the limit, or the change."""
 

@@ -28,6 +28,8 @@ from monitor.alerts.rules import Signals
 _NAMES = {AUDIO: "Audio", ALARM: "Alarm"}
 _NEXT = {Priority.LOW: Priority.MEDIUM, Priority.MEDIUM: Priority.HIGH}
 _SHOWN_FIRST = {AlertState.ON: 0, AlertState.LATCHED: 1, AlertState.ACKNOWLEDGED: 2}
+IS_OVER = "is over: "
+"""What the text of a latched alert begins with."""
 _UNANSWERED = ": not acknowledged for "
 
 
@@ -272,7 +274,7 @@ def _ends(rules: Signals, state: SignalState, change: AlertEvent, now: float) ->
     event = change._replace(priority=was.priority, at=max(change.at, was.at))
     alerts = dict(state.alerts)
     if was.kind is Kind.PHYSIOLOGICAL and was.state is AlertState.ON and was.priority in rules.latching:
-        event = event._replace(state=AlertState.LATCHED, text=f"is over: {_condition(was)}")
+        event = event._replace(state=AlertState.LATCHED, text=f"{IS_OVER}{_condition(was)}")
         alerts[change.rule] = Signal(event, False, signal.begun, now)
     else:
         del alerts[change.rule]
