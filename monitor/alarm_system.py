@@ -76,10 +76,10 @@ class AlarmSystem:
         """Go on where the station ended; the journal and the desk are open, and no device has given anything yet."""
         now, moment = self._clock.now_ns(), self._clock.monotonic()
         before = await asyncio.to_thread(restart.read, self._data_dir, self._desk.all_open(), now, self._relative)
-        for session in self._desk.open_sessions():
-            self._visit(session.bed, before.baselines.get(session.id, {}))
         for name, baseline in before.baselines.items():
             self.board.knows(name, Learned(baseline))
+        for session in self._desk.open_sessions():
+            self._visit(session.bed)
         for bed, device, reading in before.readings:
             if device in self._devices.get(bed, ()):
                 # Where the clock was set back they seem to come from the future.
@@ -142,15 +142,13 @@ class AlarmSystem:
         if session.last_bed in self._same_arm:
             self._visit(session.last_bed)
 
-    def _visit(self, bed: str, baseline: Mapping[str, tuple[float, ...]] | None = None) -> None:
+    def _visit(self, bed: str) -> None:
         """Tell the board what session is on a bed now."""
         session = self._desk.on_bed(bed)
         if session is None:
             self.board.visit_changed(bed, None)
             return
         visit = visit_of(session, self._settings, self._clock.now_ns(), self._clock.monotonic())
-        if visit is not None:
-            visit = visit._replace(baseline=baseline or {})
         self.board.visit_changed(bed, visit, self._profile(session))
 
     def _profile(self, session: Session) -> Profile | None:

@@ -15,6 +15,7 @@ from drivers.clock import Clock, iso
 from drivers.device import LATE_AFTER
 from drivers.events import Cause, DeviceAlarm, DeviceStatus, Event, LinkState, Reading, Validity
 from drivers.vitals import VITALS, Vital
+from monitor.alerts.actions import line
 from monitor.alerts.conditions import AlertState
 from monitor.alerts.signals import Activation, Signal
 from monitor.pulse import Pulse
@@ -249,22 +250,7 @@ class LiveHub:
 
 
 def _alert(signal: Signal) -> dict[str, Any]:
-    event = signal.event
-    return {
-        "rule": event.rule,
-        "group": event.group or event.rule,
-        "priority": event.priority.value,
-        "kind": event.kind.value,
-        "state": event.state.value,
-        "present": signal.present,
-        "text": event.text,
-        "since": iso(signal.begun),
-        "vital": event.vital,
-        "device": event.device,
-        "value": event.value,
-        "limit": event.limit,
-        "actor": event.actor,
-    }
+    return {**line(signal), "present": signal.present, "actor": signal.event.actor}
 
 
 def _activation(activation: Activation, moment: float) -> dict[str, Any]:

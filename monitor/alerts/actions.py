@@ -22,6 +22,7 @@ from monitor.alerts.signals import (
     SignalState,
     SwitchOff,
     SwitchOn,
+    group_of,
     shown,
 )
 from monitor.forms import Line
@@ -101,13 +102,31 @@ def told(event: AlertEvent) -> dict[str, Any]:
     return {**event._asdict(), "at": iso(event.at)}
 
 
+def line(signal: Signal) -> dict[str, Any]:
+    """What stands, as one line for people."""
+    event = signal.event
+    return {
+        "rule": event.rule,
+        "group": group_of(signal),
+        "kind": event.kind.value,
+        "priority": event.priority.value,
+        "state": event.state.value,
+        "since": iso(signal.begun),
+        "text": event.text,
+        "value": event.value,
+        "limit": event.limit,
+        "vital": event.vital,
+        "device": event.device,
+    }
+
+
 def standing(bed: str, signals: SignalState, now: float) -> dict[str, Any]:
     """What stands on a bed at monotonic seconds `now`: the most urgent first, but those of one group together."""
-    groups = {_group(signal): place for place, signal in enumerate(shown(signals))}
+    groups = {group_of(signal): place for place, signal in enumerate(shown(signals))}
     # Within a group each is known by its rule, which is how it is acknowledged: so all of them are here.
     in_order = sorted(
         signals.alerts.values(),
-        key=lambda signal: (groups[_group(signal)], -URGENCY[signal.event.priority], signal.begun),
+        key=lambda signal: (groups[group_of(signal)], -URGENCY[signal.event.priority], signal.begun),
     )
     return {
         "bed": bed,
@@ -117,10 +136,6 @@ def standing(bed: str, signals: SignalState, now: float) -> dict[str, Any]:
         "audio": _activation(signals.audio, now),
         "alarm": _activation(signals.alarm, now),
     }
-
-
-def _group(signal: Signal) -> str:
-    return signal.event.group or signal.event.rule
 
 
 def _activation(activation: Activation, now: float) -> dict[str, Any]:

@@ -66,8 +66,6 @@ class BedState(NamedTuple):
     """Rule -> the event that turned it on."""
     true_since: Mapping[str, float] = {}
     """Combined rule -> since when it is true."""
-    lost: frozenset[str] = frozenset()
-    """Devices whose link is down."""
     sensor_off: Mapping[str, float] = {}
     """Device -> since when it says that its sensor is off."""
     cuff_until: float = -inf

@@ -68,10 +68,6 @@ class AlertBoard:
         """What stands on a bed, or with `STATION` of the station itself."""
         return self._beds[bed].signals
 
-    def profile_of(self, bed: str) -> Profile:
-        """The profile that is in force on a bed."""
-        return self._beds[bed].profile
-
     def receive(self, bed: str, device: str, events: Sequence[Event]) -> None:
         """A device gave events."""
         one, now = self._beds[bed], self._clock.monotonic()

@@ -19,14 +19,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import inf, nextafter
-from statistics import median
 
 from drivers.device import LATE_AFTER
 from drivers.events import Cause, DeviceAlarm, DeviceStatus, LinkState, Reading, Validity
 from drivers.vitals import VITALS
 from monitor.alerts.bed_state import BedState, Past, Seen, Step, with_moments
 from monitor.alerts.conditions import AlertEvent, AlertState, Kind, Priority, Why
-from monitor.alerts.in_force import Visit, in_force, other_session
+from monitor.alerts.in_force import Visit, in_force, medians, other_session
 from monitor.alerts.judge import applied, combine, judge, off
 from monitor.alerts.passing import (
     AFTER_CUFF,
@@ -36,12 +35,12 @@ from monitor.alerts.passing import (
     pass_time,
 )
 from monitor.alerts.quiet import CUFF, missing, trimmed, with_quiet
-from monitor.alerts.rules import Profile
+from monitor.alerts.rules import DEVICE_ALARM, DEVICE_STATUS, LOW_BATTERY, OF_DEVICES, Profile, lost_rule
 
 LIVE_WITHIN = 10.0
 """Seconds after its measurement within which a continuous vital still says how the patient is."""
 _LIVE_NS = int(LIVE_WITHIN * 1e9)
-CUFF_BUSY, LOW_BATTERY = "cuff_busy", "low_battery"
+CUFF_BUSY, BATTERY_LOW = "cuff_busy", "low_battery"
 """Codes of `DeviceStatus` that mean something here."""
 
 _LOST = {
@@ -154,19 +153,18 @@ def on_link(
     profile: Profile, state: BedState, bed: str, device: str, link: LinkState, detail: str, now: float, at: int
 ) -> Step:
     """What a change of a device's link changes."""
-    rule = f"device_lost_{device}"
+    rule = lost_rule(device)
     changes: list[AlertEvent] = []
-    lost, seen = state.lost, state.seen
+    seen = state.seen
+    state = state._replace(due=_ANEW)
     if link in _LOST:
-        lost = lost | {device}
+        # Told again, or for the first time: it is true since the restart, too.
+        state = state._replace(unproven={key: until for key, until in state.unproven.items() if key != rule})
         if rule not in state.on:
             text = f"{device}: {_LOST[link]}"
             changes.append(_of_device(bed, rule, profile.devices.lost, device, text, at))
-    elif link in {LinkState.RECEIVING, LinkState.ENDED}:
-        lost = lost - {device}
-        if rule in state.on:
-            changes.append(off(state.on[rule], at, Why.DEVICE, f"{device}: {detail or 'receiving again'}"))
-    state = state._replace(lost=lost, due=_ANEW)
+    elif link in {LinkState.RECEIVING, LinkState.ENDED} and rule in state.on:
+        changes.append(off(state.on[rule], at, Why.DEVICE, f"{device}: {detail or 'receiving again'}"))
     if link is LinkState.ENDED:
         # A capture that came to its end is no fault, and nothing could ever clear its alerts: it is over.
         gone = {vital for vital, last in seen.items() if last.device == device}
@@ -199,11 +197,11 @@ def on_device(
     kind = Kind.TECHNICAL
     if isinstance(event, DeviceAlarm):
         # Nothing tells which of a device's alarms are of the patient: none of them is taken for less.
-        rule, priority, kind = f"device_alarm_{device}_{event.code}", profile.devices.alarm, Kind.PHYSIOLOGICAL
-    elif event.code == LOW_BATTERY:
-        rule, priority = f"low_battery_{device}", profile.devices.low_battery
+        rule, priority, kind = f"{DEVICE_ALARM}{device}_{event.code}", profile.devices.alarm, Kind.PHYSIOLOGICAL
+    elif event.code == BATTERY_LOW:
+        rule, priority = f"{LOW_BATTERY}{device}", profile.devices.low_battery
     else:
-        rule, priority = f"device_status_{device}_{event.code}", profile.devices.status
+        rule, priority = f"{DEVICE_STATUS}{device}_{event.code}", profile.devices.status
     unproven = {key: until for key, until in state.unproven.items() if key != rule}
     state = state._replace(unproven=unproven)
     standing = state.on.get(rule)
@@ -225,7 +223,6 @@ def on_visit(profile: Profile, state: BedState, bed: str, visit: Visit | None, n
         of_patient = [alert for alert in state.on.values() if not only_of_device(alert)]
         changes = [off(alert, at, Why.SESSION, f"over: {other}: {alert.text}") for alert in of_patient]
         state = BedState(
-            lost=state.lost,
             on=applied(state.on, changes),
             cuff_until=state.cuff_until,
             unproven=state.unproven,
@@ -233,10 +230,10 @@ def on_visit(profile: Profile, state: BedState, bed: str, visit: Visit | None, n
             at={} if visit is None else dict(visit.measured),
         )
         if visit is not None and visit.phase not in {"check_in", "baseline"}:
-            state = state._replace(baseline=_medians(state))
+            state = state._replace(baseline=medians(state.collected))
     elif visit is not None and state.visit is not None and visit.phase != state.visit.phase:
         if state.visit.phase == "baseline":
-            state = state._replace(baseline=_medians(state))
+            state = state._replace(baseline=medians(state.collected))
         elif visit.phase == "baseline":
             # A start that was declared void: the baseline goes on.
             state = state._replace(baseline={})
@@ -335,13 +332,9 @@ def _reforced(
     return state, ended
 
 
-def _medians(state: BedState) -> dict[str, float]:
-    return {vital: float(median(values)) for vital, values in state.collected.items() if values}
-
-
 def only_of_device(alert: AlertEvent) -> bool:
     """Whether it is of a device alone: it stands whoever the patient is."""
-    return alert.rule.startswith(("device_lost_", "low_battery_", "device_status_", "device_alarm_"))
+    return alert.rule.startswith(OF_DEVICES)
 
 
 def _of_device(

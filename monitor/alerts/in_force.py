@@ -5,8 +5,9 @@ Computed anew when a phase begins or a limit is set, so that judging a reading l
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import inf
+from statistics import median
 from typing import NamedTuple
 
 from monitor.alerts.rules import (
@@ -45,6 +46,11 @@ def other_session(before: Visit | None, after: Visit | None) -> str:
     if after is None:
         return "the session is over, or elsewhere"
     return "a session begins here" if before is None else "another session"
+
+
+def medians(collected: Mapping[str, Sequence[float]]) -> dict[str, float]:
+    """The baseline of a session: by vital the median of its valid readings."""
+    return {vital: float(median(values)) for vital, values in collected.items() if values}
 
 
 class InForce(NamedTuple):

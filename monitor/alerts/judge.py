@@ -77,8 +77,7 @@ def _rate(
     change = max(values) - value if rule.side == "low" else value - min(values)
     if standing is None:
         return AlertState.ON if change >= rule.change else None
-    over = change < rule.change and change < rule.change - rule.hysteresis
-    return AlertState.OFF if over else None
+    return AlertState.OFF if change < rule.change - rule.hysteresis else None
 
 
 def looked_back_on(rule: RateRule, past: Past | None, since: float) -> list[float]:

@@ -9,7 +9,7 @@ from drivers.vitals import VITALS
 from monitor.alerts.bed_state import BedState, Seen, Step
 from monitor.alerts.conditions import AlertEvent, AlertState, Kind, Priority, Why
 from monitor.alerts.judge import applied, off
-from monitor.alerts.rules import OverdueRule, ProbeOffRule, Profile, StaleRule
+from monitor.alerts.rules import OverdueRule, ProbeOffRule, Profile, StaleRule, lost_rule
 
 CUFF_HOLDS = 60.0
 """Seconds from the beginning of an inflation for which a missing pulse on the same arm is held back, at most (vendors'
@@ -34,7 +34,7 @@ def pass_time(profile: Profile, state: BedState, bed: str, now: float, at: int) 
     on = applied(state.on, changes)
     changes += _stale(profile, state._replace(on=on), bed, now, at)
     changes += _overdue(state, bed, now, at)
-    untold = [rule for rule, until in state.unproven.items() if now >= until and rule not in _still_lost(state)]
+    untold = [rule for rule, until in state.unproven.items() if now >= until]
     changes += [
         off(state.on[rule], at, Why.RESTART, f"over: not told again: {state.on[rule].text}")
         for rule in untold
@@ -76,8 +76,7 @@ def due(state: BedState, now: float) -> float:
 def _can_be_stale(state: BedState) -> Iterator[tuple[StaleRule, str, Seen]]:
     for rule in state.force.stale:
         for vital, seen in state.seen.items():
-            # Not `lost`: after a restart it is not known again at once, and its alert stands.
-            if seen.armed and not seen.episodic and f"device_lost_{seen.device}" not in state.on:
+            if seen.armed and not seen.episodic and lost_rule(seen.device) not in state.on:
                 yield rule, vital, seen
 
 
@@ -134,7 +133,7 @@ def _held_back(bed: str, name: str, vital: str, seen: Seen, at: int) -> AlertEve
 def _probe_off(state: BedState, bed: str, now: float, at: int) -> Iterator[AlertEvent]:
     for rule in state.force.probe_off:
         for device, since in state.sensor_off.items():
-            if now - since >= rule.after and f"{rule.id}_{device}" not in state.on and device not in state.lost:
+            if now - since >= rule.after and not {f"{rule.id}_{device}", lost_rule(device)} & state.on.keys():
                 yield _sensor(rule, bed, device, at)
 
 
@@ -183,7 +182,3 @@ def _overdue_at(state: BedState, rule: OverdueRule) -> float:
     if state.visit is None or state.visit.cuff_every is None:
         return inf
     return _overdue_since(state, rule) + state.visit.cuff_every + rule.grace
-
-
-def _still_lost(state: BedState) -> frozenset[str]:
-    return frozenset(f"device_lost_{device}" for device in state.lost)

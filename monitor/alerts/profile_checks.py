@@ -20,10 +20,10 @@ from monitor.alerts.profile_rules import (
     StaleConfig,
 )
 from monitor.alerts.profile_words import threshold
-from monitor.alerts.rules import PHASES, LimitRule, Threshold, applies
+from monitor.alerts.rules import OF_DEVICES, PHASES, LimitRule, Threshold, applies
 from monitor.config_faults import Fault, Path_, implausible, twice
 
-_RESERVED = ("device_lost_", "low_battery_", "device_alarm_", "device_status_", "session_")
+_RESERVED = (*OF_DEVICES, "session_")
 """What the ids of conditions begin with that are no rule's."""
 _WITHOUT_BASELINE = ("check_in", "baseline")
 _MOST_PERCENT = 300.0

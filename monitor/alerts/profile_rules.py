@@ -6,6 +6,7 @@ A rule is a mapping, or a sentence: `SpO2 < 90 for 10 s, clears at 92, high`. Wh
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -56,7 +57,7 @@ ThresholdConfig = Annotated[
 """One limit for all phases, or one for each of those in which the rule applies."""
 
 
-class RuleConfig(Part):
+class RuleConfig(Part, ABC):
     """What every rule may say."""
 
     priority: PriorityWord = Priority.MEDIUM
@@ -65,9 +66,9 @@ class RuleConfig(Part):
     phase_since: Annotated[float, Field(ge=0, le=1440)] = 0.0
     """Minutes since the phase began, from which it applies."""
 
+    @abstractmethod
     def compiled(self, name: str) -> rules.Rule:
         """The same, as the engine takes it."""
-        raise NotImplementedError
 
     def _common(self, name: str) -> dict[str, Any]:
         phases = None if self.phases is None else frozenset(self.phases)

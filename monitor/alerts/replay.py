@@ -10,8 +10,9 @@ from monitor.alerts.bed_state import BedState
 from monitor.alerts.conditions import AlertEvent
 from monitor.alerts.engine import on_readings, on_tick, on_visit
 from monitor.alerts.rules import ProbeOffRule, Profile
-from monitor.alerts.what_if import Change, ticks_of
+from monitor.alerts.what_if import ticks_of
 from monitor.alerts.what_if_columns import Moment
+from monitor.alerts.what_if_steps import Change
 
 _BED, _DEVICE = "replay", "recording"
 

@@ -11,6 +11,14 @@ from functools import cached_property
 
 from monitor.alerts.conditions import Priority
 
+DEVICE_LOST, LOW_BATTERY, DEVICE_STATUS, DEVICE_ALARM = (
+    "device_lost_",
+    "low_battery_",
+    "device_status_",
+    "device_alarm_",
+)
+"""What the names of the conditions of a device begin with: no rule of a profile is called so."""
+OF_DEVICES = (DEVICE_LOST, LOW_BATTERY, DEVICE_STATUS, DEVICE_ALARM)
 PHASES = ("check_in", "baseline", "infusion", "recovery")
 """The phases of a session in which conditions are judged; in `closed` there is none, as without a session."""
 
@@ -205,6 +213,11 @@ class Profile:
                 for rule in self.rules
             ),
         )
+
+
+def lost_rule(device: str) -> str:
+    """The condition that the link to a device is down."""
+    return f"{DEVICE_LOST}{device}"
 
 
 def applies(rule: Rule, phase: str | None, in_phase_for: float) -> bool:

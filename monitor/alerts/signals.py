@@ -216,13 +216,18 @@ def shown(state: SignalState) -> list[Signal]:
     seen: set[str] = set()
     present: set[str] = set()
     for signal in sorted(state.alerts.values(), key=_rank):
-        group = signal.event.group or signal.event.rule
+        group = group_of(signal)
         if group not in seen or (signal.present and group not in present):
             lines.append(signal)
         seen.add(group)
         if signal.present:
             present.add(group)
     return lines
+
+
+def group_of(signal: Signal) -> str:
+    """The line for people that it belongs to."""
+    return signal.event.group or signal.event.rule
 
 
 def audible(state: SignalState, now: float) -> Priority | None:

@@ -34,8 +34,6 @@ from monitor.alerts.what_if_columns import (
 from monitor.alerts.what_if_steps import Change, Steps, Told, in_order
 from monitor.alerts.what_if_values import NONE, limit_met, rate_met
 
-__all__ = ["Change", "conditions", "judge", "ticks_of"]
-
 _ON, _OFF = AlertState.ON, AlertState.OFF
 
 

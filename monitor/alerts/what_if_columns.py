@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property, lru_cache
 from math import inf
-from statistics import median
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +15,7 @@ from drivers.device import LATE_AFTER
 from drivers.events import Cause, Validity
 from drivers.recordings.recording import Recording, Series
 from monitor.alerts.engine import LIVE_WITHIN
-from monitor.alerts.in_force import EVERY_VALUE, Force, Visit, in_force
+from monitor.alerts.in_force import EVERY_VALUE, Force, Visit, in_force, medians, other_session
 from monitor.alerts.rules import Profile
 
 Floats = NDArray[np.float64]
@@ -219,14 +218,14 @@ def stretches_of(
         if before is not None and before.phase == "baseline":
             for vital in profile.relative & vitals.keys():
                 collected.setdefault(vital, []).extend(vitals[vital].valid_between(since, moment.t))
-        anew = _session(visit) != _session(before)
+        anew = bool(other_session(before, visit))
         if anew:
             collected = {} if visit is None else {vital: list(values) for vital, values in visit.baseline.items()}
             known = visit is not None and visit.phase not in {"check_in", "baseline"}
-            baseline = _medians(collected) if known else {}
+            baseline = medians(collected) if known else {}
         elif visit is not None and before is not None and visit.phase != before.phase:
             if before.phase == "baseline":
-                baseline = _medians(collected)
+                baseline = medians(collected)
             elif visit.phase == "baseline":
                 baseline = {}
         ends = before is not None and (visit is None or visit.phase != before.phase)
@@ -299,11 +298,3 @@ def session_of(stretches: Sequence[Stretch], number: int) -> int:
 def columns_of(recording: Recording) -> dict[str, VitalColumns]:
     """Each vital of the recording."""
     return {name: VitalColumns(number, name, series) for number, (name, series) in enumerate(recording.series.items())}
-
-
-def _medians(collected: Mapping[str, list[float]]) -> dict[str, float]:
-    return {vital: float(median(values)) for vital, values in collected.items() if values}
-
-
-def _session(visit: Visit | None) -> str:
-    return "" if visit is None else visit.session

@@ -9,8 +9,9 @@ from drivers.clock import NS
 from drivers.recordings.recording import Recording
 from monitor.alerts.conditions import URGENCY, Priority
 from monitor.alerts.rules import Profile
-from monitor.alerts.what_if import Change, conditions, judge
+from monitor.alerts.what_if import conditions, judge
 from monitor.alerts.what_if_columns import Moment
+from monitor.alerts.what_if_steps import Change
 
 _LISTED = 10
 """Onsets of one rule, of one recording, that are named in the text."""

@@ -91,7 +91,7 @@ def rate_met(rule: RateRule, view: View, first: int, last: int) -> tuple[Places,
     if not len(fires):
         return NONE, NONE, np.empty(0)
     clear = np.ones(len(t), np.bool_)
-    clear[places] = (change < rule.change) & (change < rule.change - rule.hysteresis)
+    clear[places] = change < rule.change - rule.hysteresis
     ons, offs = _latch(fires, clear)
     return ons + first, offs + first, np.full(len(ons), rule.change)
 
@@ -106,7 +106,7 @@ def _maybe(rule: RateRule, t: Floats, value: Floats) -> Places:
     since = np.searchsorted(t[ends], t[begins] - rule.within)
     highest = _highest(np.maximum.reduceat(value, begins), since, np.arange(len(begins)))
     most = np.repeat(highest, _BLOCK)[: len(t)] - value
-    return np.flatnonzero(most >= min(rule.change, rule.change - rule.hysteresis))
+    return np.flatnonzero(most >= rule.change - rule.hysteresis)
 
 
 def _highest(value: Floats, since: Places, until: Places) -> Floats:

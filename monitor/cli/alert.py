@@ -17,7 +17,7 @@ from typing import Annotated, Any
 import typer
 
 from drivers.clock import SystemClock
-from drivers.errors import AlertActionRefused, ConfigError, InfusionMonitorError, StationSilent
+from drivers.errors import AlertActionRefused, InfusionMonitorError
 from monitor.alerts import actions
 from monitor.alerts.board import STATION
 from monitor.alerts.conditions import ALARM, AUDIO, AlertEvent
@@ -25,8 +25,7 @@ from monitor.alerts.rules import Signals
 from monitor.alerts.signals import restored
 from monitor.cli import session_print
 from monitor.cli.desk_client import AlertClient
-from monitor.cli.options import AsJson, By, Config, DataDir, data_folder, login
-from monitor.cli.session import NOT_KNOWN
+from monitor.cli.options import AsJson, By, Config, DataDir, data_folder, exit_code, login
 from monitor.config_checks import THE_STATION
 from monitor.storage.standing import standing
 
@@ -203,11 +202,7 @@ def _errors(as_json: bool) -> Iterator[None]:
         yield
     except InfusionMonitorError as error:
         if as_json:
-            content = session_print.error(error)
-            if isinstance(error, AlertActionRefused):
-                content["error"] = "refused"
-            print(session_print.as_json(content))
+            print(session_print.as_json(session_print.error(error)))
         else:
             print(f"infusion-monitor: {error}", file=sys.stderr)
-        code = 2 if isinstance(error, ConfigError) else NOT_KNOWN if isinstance(error, StationSilent) else 1
-        raise typer.Exit(code) from error
+        raise typer.Exit(exit_code(error)) from error

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from drivers.errors import ConfigError
+from drivers.errors import ConfigError, InfusionMonitorError, StationSilent
 from monitor import config_file
 from monitor.config import StationConfig
 
@@ -34,3 +34,10 @@ def configuration(config: Path | None) -> StationConfig:
 def data_folder(config: Path | None, data_dir: Path | None) -> Path:
     """The journal's folder. Raises `ConfigError`."""
     return data_dir or Path(configuration(config).data_dir)
+
+
+def exit_code(error: InfusionMonitorError) -> int:
+    """What a command ends with: 2 wrong use or configuration, 4 it is not known whether it was done, 1 the rest."""
+    if isinstance(error, ConfigError):
+        return 2
+    return 4 if isinstance(error, StationSilent) else 1

@@ -16,11 +16,11 @@ from uuid import uuid4
 import typer
 
 from drivers.clock import SystemClock, iso
-from drivers.errors import ConfigError, InfusionMonitorError, StationSilent, StepRefused
+from drivers.errors import ConfigError, InfusionMonitorError, StepRefused
 from monitor.cli import session_print
 from monitor.cli.desk_client import DeskClient
 from monitor.cli.moments import moment
-from monitor.cli.options import AsJson, By, Config, DataDir, configuration, data_folder, login
+from monitor.cli.options import AsJson, By, Config, DataDir, configuration, data_folder, exit_code, login
 from monitor.sessions import recorded, view
 from monitor.sessions.session import Session
 from monitor.sessions.steps import State, Step
@@ -34,8 +34,6 @@ session_app = typer.Typer(
 )
 
 NOT_ON_DISK = 3
-NOT_KNOWN = 4
-
 _STEPS = ", ".join(step.value for step in Step if step is not Step.CLOSE)
 
 Which = Annotated[str, typer.Argument(metavar="SESSION", help="A session, or the bed on which it is open.")]
@@ -338,5 +336,4 @@ def _errors(verb: str, as_json: bool) -> Iterator[None]:
             print(session_print.as_json(session_print.error(error)))
         else:
             print(session_print.error_text(error, verb), file=sys.stderr)
-        code = 2 if isinstance(error, ConfigError) else NOT_KNOWN if isinstance(error, StationSilent) else 1
-        raise typer.Exit(code) from error
+        raise typer.Exit(exit_code(error)) from error

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from drivers.errors import (
+    AlertActionRefused,
     ConfigError,
     ConfirmationNeeded,
     InfusionMonitorError,
@@ -43,7 +44,12 @@ def error(found: InfusionMonitorError) -> dict[str, Any]:
     """An error as an object, in the form of `view.refusal`."""
     if isinstance(found, StepRefused):
         return view.refusal(found)
-    kinds = ((StationSilent, "silent"), (ConfigError, "invalid"), (JournalUnusable, "journal"))
+    kinds = (
+        (AlertActionRefused, "refused"),
+        (StationSilent, "silent"),
+        (ConfigError, "invalid"),
+        (JournalUnusable, "journal"),
+    )
     kind = next((name for class_, name in kinds if isinstance(found, class_)), "failed")
     return {"error": kind, "text": str(found), "possible": [], "open": []}
 

@@ -14,9 +14,9 @@ from typing import Any, Protocol
 
 from drivers.clock import Clock, iso
 from drivers.transports.mqtt import KEEPALIVE
-from monitor.alerts.actions import told
+from monitor.alerts.actions import line, told
 from monitor.alerts.conditions import AlertEvent, Kind, Priority
-from monitor.alerts.signals import Signal, SignalState, shown
+from monitor.alerts.signals import SignalState, shown
 from monitor.notify.mqtt import Message, Publisher
 
 NAME = "mqtt"
@@ -75,7 +75,7 @@ class AlertTopics:
                 "at": iso(self._clock.now_ns()),
                 "audio": state.audio.state,
                 "alarm": state.alarm.state,
-                "alerts": list(map(_line, shown(state))),
+                "alerts": list(map(line, shown(state))),
             }
         )
 
@@ -119,23 +119,6 @@ class MqttNotifier:
 def topic_of(bed: str) -> str:
     """Where it is said what stands on that bed; an empty name is the station's."""
     return f"alerts/{bed}" if bed else f"{STATUS}/alerts"
-
-
-def _line(signal: Signal) -> dict[str, Any]:
-    event = signal.event
-    return {
-        "rule": event.rule,
-        "group": event.group or event.rule,
-        "kind": event.kind,
-        "priority": event.priority,
-        "state": event.state,
-        "since": iso(signal.begun),
-        "text": event.text,
-        "value": event.value,
-        "limit": event.limit,
-        "vital": event.vital,
-        "device": event.device,
-    }
 
 
 def _json(what: Mapping[str, Any]) -> bytes:

@@ -99,11 +99,11 @@ class Desk:
 
     def open_sessions(self) -> list[Session]:
         """The sessions that are open on beds of this station; at most one a bed."""
-        return [session for session in self._open() if session.bed in self._beds]
+        return [session for session in self.all_open() if session.bed in self._beds]
 
     def all_open(self) -> list[Session]:
         """All that are open, also those without a bed or on one that the station has no more."""
-        return self._open()
+        return [session for session in self._sessions.values() if session.state is not State.CLOSED]
 
     def add_listener(self, listener: Listener) -> None:
         """Have `listener` called, at once, with each new entry and its session."""
@@ -236,7 +236,7 @@ class Desk:
             committed.set()
         if not self._commits:
             # What is closed is read from the journal, should anybody ask for it.
-            self._sessions = {session.id: session for session in self._open()}
+            self._sessions = {session.id: session for session in self.all_open()}
 
     async def _committed(self, done: Done, request: Request) -> Done:
         committed = self._commits.get(request.request)
@@ -256,9 +256,6 @@ class Desk:
         # Sessions are replaced, never changed, and the copy is made in one step of the interpreter.
         return [entry for session in tuple(self._sessions.values()) for entry in session.entries]
 
-    def _open(self) -> list[Session]:
-        return [session for session in self._sessions.values() if session.state is not State.CLOSED]
-
     def _look_at_clock(self) -> None:
         ahead = self._ahead()
         moved, self._wall_ahead = ahead - self._wall_ahead, ahead
@@ -267,7 +264,7 @@ class Desk:
         _log.warning("the clock was set by %+.1f s", moved)
         now = self._clock.now_ns()
         content = {"seconds": round(moved, 3)}
-        for session in self._open():
+        for session in self.all_open():
             where = (session.id, len(session.entries) + 1, entries.Kind.CLOCK_SET, now, now, STATION, session.bed)
             entry = Entry(*where, content, secrets.token_hex(16))
             self._record(session.followed_by(entry), entry)

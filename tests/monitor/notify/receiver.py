@@ -10,9 +10,12 @@ import hmac
 import json
 import ssl
 from collections import deque
+from collections.abc import AsyncIterator
 from typing import Any, Literal, NamedTuple, Self
 
 from monitor.alerts.conditions import AlertEvent, AlertState, Kind, Priority
+from monitor.notify.notifier import Notifier
+from tests.broker import PATIENCE
 
 
 class Answer(NamedTuple):
@@ -125,3 +128,16 @@ def alert(
     return AlertEvent(
         bed, rule, kind, priority, state, at, f"SpO₂ {number} < 90", "spo2", "oximeter", float(number), 90.0
     )
+
+
+@contextlib.asynccontextmanager
+async def running(one: Notifier) -> AsyncIterator[None]:
+    """A notifier at work; it ends when it is told to."""
+    task = asyncio.ensure_future(one.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        done, _ = await asyncio.wait([task], timeout=PATIENCE)
+        assert done, "it does not end"
+        assert task.cancelled()

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import re
 import threading
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import apprise
@@ -20,8 +18,8 @@ from monitor.notify import outbox, pager
 from monitor.notify.outbox import READY, REFUSED, WAITING
 from monitor.notify.pager import MOST_HANGING, RUN_PROGRAMS, Pager, refused_scheme
 from monitor.notify.settings import PagerConfig
-from tests.broker import PATIENCE, until
-from tests.monitor.notify.receiver import NEVER, Answer, Receiver, alert
+from tests.broker import until
+from tests.monitor.notify.receiver import NEVER, Answer, Receiver, alert, running
 
 # One of apprise's services imports it.
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
@@ -41,18 +39,6 @@ def make(monkeypatch: pytest.MonkeyPatch, *urls: str, least: Priority = Priority
     monkeypatch.setenv("PAGER_URLS", "\n".join(urls))
     config = {"name": "duty", "urls_env": "PAGER_URLS", "from": least}
     return Pager(PagerConfig.model_validate(config), "clinic", SystemClock())
-
-
-@contextlib.asynccontextmanager
-async def running(one: Pager) -> AsyncIterator[None]:
-    task = asyncio.ensure_future(one.run())
-    try:
-        yield
-    finally:
-        task.cancel()
-        done, _ = await asyncio.wait([task], timeout=PATIENCE)
-        assert done, "it does not end"
-        assert task.cancelled()
 
 
 def bodies(receiver: Receiver) -> list[str]:

@@ -5,10 +5,8 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import contextlib
 import logging
 import ssl
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +19,8 @@ from monitor.notify import outbox, webhook
 from monitor.notify.outbox import READY, REFUSED, WAITING
 from monitor.notify.settings import WebhookConfig
 from monitor.notify.webhook import Webhook, signed
-from tests.broker import PATIENCE, Authority, until
-from tests.monitor.notify.receiver import NEVER, RESET, Answer, Receiver, alert
+from tests.broker import Authority, until
+from tests.monitor.notify.receiver import NEVER, RESET, Answer, Receiver, alert, running
 
 KEY = b"thirty-two bytes that are secret"
 SECRET = "whsec_" + base64.b64encode(KEY).decode()
@@ -39,18 +37,6 @@ def _short_delays(monkeypatch: pytest.MonkeyPatch) -> None:
 def hook(receiver: Receiver, **more: Any) -> Webhook:
     config = {"name": "ward", "url": receiver.url + PATH, "secret_env": "HOOK_SECRET", **more}
     return Webhook(WebhookConfig.model_validate(config), "clinic", SystemClock())
-
-
-@contextlib.asynccontextmanager
-async def running(one: Webhook) -> AsyncIterator[None]:
-    task = asyncio.ensure_future(one.run())
-    try:
-        yield
-    finally:
-        task.cancel()
-        done, _ = await asyncio.wait([task], timeout=PATIENCE)
-        assert done, "it does not end"
-        assert task.cancelled()
 
 
 def values(receiver: Receiver) -> list[float]:
