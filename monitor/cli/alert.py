@@ -1,7 +1,7 @@
 """`infusion-monitor alert`: what stands now, and what people do to it, until a page has buttons for that.
 
-Exit codes: 0 done, or it was so before; 1 refused, or no station runs; 2 wrong use or configuration; 4 it is not known
-whether it was done.
+Exit codes: 0 done, or it was so before; 1 refused, or no station runs; 2 wrong use or configuration; 3 done, and not on
+disk yet; 4 it is not known whether it was done.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from monitor.alerts.rules import Signals
 from monitor.alerts.signals import restored
 from monitor.cli import session_print
 from monitor.cli.desk_client import AlertClient
-from monitor.cli.options import AsJson, By, Config, DataDir, data_folder, exit_code, login
+from monitor.cli.options import AsJson, By, Config, DataDir, data_folder, exit_code, login, say_whether_recorded
 from monitor.config_checks import THE_STATION
 from monitor.storage.standing import standing
 
@@ -139,15 +139,18 @@ def _do(
     with _errors(as_json):
         said = {"verb": verb, "bed": _name(bed), "by": by or login(), **fields}
         answer = AlertClient(data_folder(config, data_dir)).do(said)
-        if as_json:
-            print(session_print.as_json(answer))
-            return
-        for event in answer["told"]:
-            print(f"{_where(answer)}  {event['state']}: {event['text']}")
-        if not answer["told"]:
-            print(f"{_where(answer)}  it was so before")
-        print("now:")
-        print("\n".join(_lines(answer, runs=True)))
+        print(session_print.as_json(answer) if as_json else "\n".join(_told(answer)))
+        say_whether_recorded(answer, as_json=as_json)
+
+
+def _told(answer: dict[str, Any]) -> Iterator[str]:
+    """What was done, and what stands then."""
+    for event in answer["told"]:
+        yield f"{_where(answer)}  {event['state']}: {event['text']}"
+    if not answer["told"]:
+        yield f"{_where(answer)}  it was so before"
+    yield "now:"
+    yield from _lines(answer, runs=True)
 
 
 def _recorded(folder: Path, bed: str | None) -> list[dict[str, Any]]:

@@ -288,9 +288,9 @@ def _standing_understood(status: int, answer: dict[str, Any]) -> dict[str, Any]:
 
 def _done_understood(status: int, answer: dict[str, Any]) -> dict[str, Any]:
     """What was told, and what stands then, or the error. Raises ValueError, TypeError or KeyError for what is none."""
-    if status == 200:
+    if status in {200, 202}:
         _check_standing(answer)
-        if not isinstance(answer["told"], list):
+        if not isinstance(answer["told"], list) or not isinstance(answer["recorded"], bool):
             raise ValueError
         return answer
     if answer["error"] == "refused":

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import getpass
+import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -41,3 +43,16 @@ def exit_code(error: InfusionMonitorError) -> int:
     if isinstance(error, ConfigError):
         return 2
     return 4 if isinstance(error, StationSilent) else 1
+
+
+def say_whether_recorded(answer: Mapping[str, Any], *, as_json: bool) -> None:
+    """End with 3 where a station's answer says that it is not on disk yet."""
+    if answer["recorded"]:
+        return
+    if not as_json:
+        print(
+            "infusion-monitor: NOT ON DISK YET: the journal cannot be written. The station keeps it in memory and "
+            "tries again: do not end the station",
+            file=sys.stderr,
+        )
+    raise typer.Exit(3)

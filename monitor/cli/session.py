@@ -20,7 +20,17 @@ from drivers.errors import ConfigError, InfusionMonitorError, StepRefused
 from monitor.cli import session_print
 from monitor.cli.desk_client import DeskClient
 from monitor.cli.moments import moment
-from monitor.cli.options import AsJson, By, Config, DataDir, configuration, data_folder, exit_code, login
+from monitor.cli.options import (
+    AsJson,
+    By,
+    Config,
+    DataDir,
+    configuration,
+    data_folder,
+    exit_code,
+    login,
+    say_whether_recorded,
+)
 from monitor.sessions import recorded, view
 from monitor.sessions.session import Session
 from monitor.sessions.steps import State, Step
@@ -33,7 +43,6 @@ session_app = typer.Typer(
     rich_markup_mode=None,
 )
 
-NOT_ON_DISK = 3
 _STEPS = ", ".join(step.value for step in Step if step is not Step.CLOSE)
 
 Which = Annotated[str, typer.Argument(metavar="SESSION", help="A session, or the bed on which it is open.")]
@@ -317,14 +326,7 @@ def _do(
         # What is left out is as it is by itself, but for a limit: none is the profile's again.
         answer = client.do({key: value for key, value in said.items() if value is not None or key == "limit"})
         print(session_print.as_json(answer) if as_json else session_print.answer(answer))
-        if not answer["recorded"]:
-            if not as_json:
-                print(
-                    "infusion-monitor: NOT ON DISK YET: the journal cannot be written. The station keeps it in memory "
-                    "and tries again: do not end the station",
-                    file=sys.stderr,
-                )
-            raise typer.Exit(NOT_ON_DISK)
+        say_whether_recorded(answer, as_json=as_json)
 
 
 @contextmanager

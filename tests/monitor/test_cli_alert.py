@@ -55,15 +55,29 @@ def held(data: Path) -> Iterator[StationLock]:
     lock.release()
 
 
+class Disk:
+    """Whether what was recorded is on disk in time."""
+
+    takes = True
+
+    async def __call__(self, _within: float) -> bool:
+        return self.takes
+
+
 @pytest.fixture
-async def board(data: Path, held: StationLock) -> AsyncIterator[AlertBoard]:
+def disk() -> Disk:
+    return Disk()
+
+
+@pytest.fixture
+async def board(data: Path, held: StationLock, disk: Disk) -> AsyncIterator[AlertBoard]:
     """The board of a small station that takes commands: one alert stands on chair-1, and one of the station itself."""
     board = AlertBoard(dict.fromkeys(BEDS, Profile()), Profile(), SystemClock())
     for bed, kind, text in (("chair-1", Kind.PHYSIOLOGICAL, "SpO₂ 84 < 88"), (STATION, Kind.TECHNICAL, "disk is full")):
         rule = "spo2_low" if bed else "disk"
         board.detected(bed, [AlertEvent(bed, rule, kind, Priority.HIGH, ON, SystemClock.now_ns(), text)])
     hub = LiveHub([BedView(bed, bed, ()) for bed in BEDS], SystemClock())
-    server = PageServer(create_app(hub, token=TOKEN, board=board), port=0)
+    server = PageServer(create_app(hub, token=TOKEN, board=board, committed=disk), port=0)
     server.bind()
     local_api.write(data, server.address, TOKEN)
     task = asyncio.create_task(server.serve())
@@ -107,6 +121,19 @@ async def test_what_stands_is_listed_for_every_bed(data: Path, board: AlertBoard
     unknown = await said(data, "list", "chair-9")
     assert (unknown.returncode, unknown.stdout) == (1, "")
     assert "there is no bed 'chair-9'; there are: chair-1, chair-2, station" in unknown.stderr
+
+
+async def test_what_is_done_while_the_disk_refuses_is_done_and_said_to_be_in_memory(
+    data: Path, board: AlertBoard, disk: Disk
+) -> None:
+    disk.takes = False
+    done = await said(data, "acknowledge", "chair-1", "--by", "Anna")
+    assert done.returncode == 3
+    assert done.stdout.startswith("chair-1  acknowledged: SpO₂ 84 < 88\nnow:\n")
+    assert "NOT ON DISK YET" in done.stderr
+    assert states(board) == {"spo2_low": "acknowledged"}
+    paused = told(await said(data, "pause", "chair-1", "audio", "--json"), 3)
+    assert (paused["recorded"], paused["audio"]["state"]) == (False, "paused")
 
 
 async def test_an_alert_is_acknowledged_by_name_and_all_that_stand_without_one(data: Path, board: AlertBoard) -> None:
@@ -226,7 +253,7 @@ def test_without_a_station_and_a_journal_nothing_is_known(tmp_path: Path) -> Non
 Answer = Callable[[http.server.BaseHTTPRequestHandler], None]
 ASKED = {"verb": "acknowledge", "bed": "chair-1", "by": "Anna"}
 SIGNALS = {"audio": {"state": "on"}, "alarm": {"state": "on"}}
-ANSWER = {"told": [], "bed": "chair-1", "alerts": [], **SIGNALS}
+ANSWER = {"told": [], "bed": "chair-1", "alerts": [], "recorded": True, **SIGNALS}
 
 
 @pytest.fixture
