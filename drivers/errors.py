@@ -4,18 +4,22 @@
     ├── TransientError            try again, with back-off and jitter
     │   ├── LinkLost              the device's link broke, or could not be opened yet
     │   ├── SinkBusy              a sink did not take what it was sent, and may do so later
-    │   └── StationSilent         the station did not say whether it did what it was asked
+    │   ├── StationSilent         the station did not say whether it did what it was asked
+    │   └── TooManyAttempts       too many wrong logins came before this one; carries how long to wait
     ├── PersonNeeded              stop, and show it: trying again alone cannot help
     │   ├── LinkRefused           no permission, wrong password, a port that another program holds
     │   ├── BadCapture            a file that cannot be read as what it was said to be
     │   ├── SinkRefused           a sink's token, bucket or address is wrong
     │   ├── StepRefused           a session is not where that can be done; carries what is possible
     │   │   └── ConfirmationNeeded    it can be done, but somebody has to say so; carries what is open
-    │   └── AlertActionRefused    no such alert stands, or the profile in force does not allow that
+    │   ├── AlertActionRefused    no such alert stands, or the profile in force does not allow that
+    │   ├── LoginRefused          nobody of that login and password may come in
+    │   └── AccountRefused        an account or token cannot be given, changed or taken like that
     └── FatalError                loud, non-zero exit
         ├── RequestRefused        a byte string that no driver listed was about to be sent: a programming error
         ├── UnknownDriver         a name that is not in the registry
         ├── ConfigError           the configuration is wrong; carries file, line and path of each fault
+        │   └── AccountsUnusable  the file of accounts is damaged, unreadable or of a newer program
         ├── StationRunning        a second copy was started on the same journal
         ├── PortInUse             the page's address is taken
         └── JournalUnusable       the journal's file cannot be opened, or is of a newer program
@@ -51,6 +55,15 @@ class SinkBusy(TransientError):
 
 class StationSilent(TransientError):
     """Nobody knows whether the request was done; sent again with the same number, it is done once."""
+
+
+class TooManyAttempts(TransientError):
+    """A login is asked for too often: not before `seconds` from now. `first` says whether this wait is new."""
+
+    def __init__(self, seconds: float, *, first: bool) -> None:
+        super().__init__(f"too many wrong logins: try again in {seconds:.0f} s")
+        self.seconds = seconds
+        self.first = first
 
 
 class PersonNeeded(InfusionMonitorError):
@@ -89,6 +102,14 @@ class AlertActionRefused(PersonNeeded):
     """Nobody can do that to the alerts of a bed now, or so long; the text says why."""
 
 
+class LoginRefused(PersonNeeded):
+    """The text does not say whether the login or the password is wrong, or the account disabled."""
+
+
+class AccountRefused(PersonNeeded):
+    """Nothing was changed; the text says why."""
+
+
 class FatalError(InfusionMonitorError):
     """The program ends with a non-zero exit code."""
 
@@ -107,6 +128,10 @@ class ConfigError(FatalError):
     def __init__(self, faults: list[str]) -> None:
         super().__init__("\n".join(faults))
         self.faults = faults
+
+
+class AccountsUnusable(ConfigError):
+    """Who may do what is not known. That is never the same as there being no accounts."""
 
 
 class StationRunning(FatalError):

@@ -16,6 +16,7 @@ import http.client
 import json
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,19 +34,23 @@ from drivers.errors import (
 )
 from monitor.alerts.actions import ALERT_REQUEST
 from monitor.config import StationConfig
-from monitor.sessions import view
+from monitor.request_faults import faults
+from monitor.sessions import audit, view
 from monitor.sessions.desk import Desk
+from monitor.sessions.entries import Entry
 from monitor.sessions.requests import REQUEST, OpenRequest, Request
+from monitor.sessions.session import Session
 from monitor.storage.connection import JOURNAL_FILE
 from monitor.storage.journal import Journal
 from monitor.storage.lock import StationLock
 from monitor.storage.session_entries import SessionEntries
-from monitor.web import local_api
-from monitor.web.local_api import StationAddress
+from monitor.web import station_file
+from monitor.web.station_file import StationAddress
 
 PATIENCE = 20.0
 """Seconds until nobody having answered is said."""
-_BETWEEN = 0.15
+BETWEEN = 0.15
+"""Seconds from one attempt to the next."""
 _ANSWER_WITHIN = 8.0
 """Seconds; the station itself waits for the disk for five."""
 _NOT_TAKEN = frozenset({401, 503})
@@ -59,19 +64,20 @@ _Understood = Callable[[int, dict[str, Any]], dict[str, Any]]
 KeyError where it is neither."""
 
 
-class _Client:
+class StationClient:
     """Asks the station that holds `data_dir`."""
 
     def __init__(self, data_dir: Path) -> None:
-        self._data_dir = data_dir
+        self.data_dir = data_dir
 
-    def _station_runs(self) -> bool:
+    def station_runs(self) -> bool:
+        """Whether there is one. Raises JournalUnusable."""
         try:
-            return StationLock(self._data_dir).holder() is not None
+            return StationLock(self.data_dir).holder() is not None
         except OSError as error:
             raise self._not_mine(error) from error
 
-    def _answer(
+    def answer(
         self,
         route: str,
         body: bytes | None,
@@ -80,28 +86,28 @@ class _Client:
     ) -> dict[str, Any]:
         """What the station answers within so many seconds to that body, or without one to a GET.
 
-        Raises what `understood` makes of an error in the answer, and `_NoAnswer` where that is not to be understood.
+        Raises what `understood` makes of an error in the answer, and `NoAnswer` where that is not to be understood.
         """
         try:
-            station = local_api.read(self._data_dir)
+            station = station_file.read(self.data_dir)
         except OSError as error:
             raise self._not_mine(error) from error
         if station is None:
-            raise _NotTaken("the station that holds the data folder has not said where it is to be asked")
-        status, answer = _send(station, route, body, min(_ANSWER_WITHIN, max(seconds, _BETWEEN)))
+            raise NotTaken("the station that holds the data folder has not said where it is to be asked")
+        status, answer = _send(station, route, body, min(_ANSWER_WITHIN, max(seconds, BETWEEN)))
         if status in _CAN_BE_ASKED_AGAIN:
-            raise (_NotTaken if status in _NOT_TAKEN else _NoAnswer)(f"the station answered {status}")
+            raise (NotTaken if status in _NOT_TAKEN else NoAnswer)(f"the station answered {status}")
         try:
             return understood(status, json.loads(answer))
         except (ValueError, TypeError, KeyError) as error:
-            raise _NoAnswer(f"what answered {status} is no station of this version") from error
+            raise NoAnswer(f"what answered {status} is no station of this version") from error
 
     def _not_mine(self, error: OSError) -> JournalUnusable:
         who = "; say it as the station's user" if isinstance(error, PermissionError) else ""
-        return JournalUnusable(f"the data folder {self._data_dir} cannot be used: {error.strerror}{who}")
+        return JournalUnusable(f"the data folder {self.data_dir} cannot be used: {error.strerror}{who}")
 
 
-class DeskClient(_Client):
+class DeskClient(StationClient):
     """The desk of `data_dir`, wherever it is; `configuration` is asked only where no station runs."""
 
     def __init__(self, data_dir: Path, configuration: Callable[[], StationConfig]) -> None:
@@ -117,35 +123,37 @@ class DeskClient(_Client):
         try:
             request = REQUEST.validate_python(dict(fields))
         except ValidationError as error:
-            raise ConfigError(local_api.faults(error)) from None
+            raise ConfigError(faults(error)) from None
         body = json.dumps(dict(fields)).encode()
         why = ""
         deadline = time.monotonic() + PATIENCE
         try:
             while True:
                 try:
-                    if self._station_runs():
+                    if self.station_runs():
                         return self._ask(body, deadline - time.monotonic())
                     return asyncio.run(self._do_here(request))
                 except StationRunning:
                     why = "another command, or a station that starts, holds the data folder"
-                except _NoAnswer as error:
+                except NoAnswer as error:
                     why = str(error)
-                if time.monotonic() + _BETWEEN > deadline:
+                if time.monotonic() + BETWEEN > deadline:
                     raise self._silent(request, why)
-                time.sleep(_BETWEEN)
+                time.sleep(BETWEEN)
         except KeyboardInterrupt:
             raise self._silent(request, "interrupted") from None
 
     async def _do_here(self, request: Request) -> dict[str, Any]:
         configuration = self._configuration()
-        if not isinstance(request, OpenRequest) and not (self._data_dir / JOURNAL_FILE).exists():
-            raise JournalUnusable(f"there is no journal in {self._data_dir}: has a station ever run there?")
-        journal = Journal(self._data_dir, commit_every=0.0, command=True)
+        if not isinstance(request, OpenRequest) and not (self.data_dir / JOURNAL_FILE).exists():
+            raise JournalUnusable(f"there is no journal in {self.data_dir}: has a station ever run there?")
+        journal = Journal(self.data_dir, commit_every=0.0, command=True)
         journal.open()
         try:
-            desk = Desk(configuration, journal, self._data_dir, SystemClock())
+            desk = Desk(configuration, journal, self.data_dir, SystemClock())
             await desk.load()
+            # Told of what is new alone: a request that is said again is no second change.
+            desk.add_listener(partial(_audited, journal, request))
             done = await desk.do(request)
         finally:
             # It makes one last attempt where the disk refused.
@@ -157,14 +165,14 @@ class DeskClient(_Client):
     def _look_for(self, request: Request) -> None:
         """Nobody holds it in memory any more: it is in the journal, or nowhere."""
         try:
-            found = SessionEntries(self._data_dir).with_request(request.request)
+            found = SessionEntries(self.data_dir).with_request(request.request)
         except JournalUnusable as error:
             raise self._silent(request, str(error)) from error
         if found is None:
-            raise JournalUnusable(f"nothing was recorded: the journal in {self._data_dir} cannot be written")
+            raise JournalUnusable(f"nothing was recorded: the journal in {self.data_dir} cannot be written")
 
     def _ask(self, body: bytes, seconds: float) -> dict[str, Any]:
-        return self._answer(local_api.ROUTE, body, seconds, _understood)
+        return self.answer(station_file.SESSIONS, body, seconds, _understood)
 
     def _silent(self, request: Request, why: str) -> StationSilent:
         return StationSilent(
@@ -173,7 +181,13 @@ class DeskClient(_Client):
         )
 
 
-class AlertClient(_Client):
+def _audited(journal: Journal, request: Request, session: Session, entry: Entry) -> None:
+    if entry.request == request.request:
+        detail, old, new = audit.change(session, entry)
+        journal.record_audit(request.by, f"session {request.verb}", detail, origin="command", old=old, new=new)
+
+
+class AlertClient(StationClient):
     """The alerts of the station that holds `data_dir`."""
 
     def stands(self) -> list[dict[str, Any]] | None:
@@ -196,27 +210,27 @@ class AlertClient(_Client):
         try:
             ALERT_REQUEST.validate_python(dict(fields))
         except ValidationError as error:
-            raise ConfigError(local_api.faults(error)) from None
+            raise ConfigError(faults(error)) from None
         try:
             return self._ask(json.dumps(dict(fields)).encode(), _done_understood)
         except _NoStation:
             raise AlertActionRefused(
-                f"no station runs on {self._data_dir}, and only while one runs are there signals to silence"
+                f"no station runs on {self.data_dir}, and only while one runs are there signals to silence"
             ) from None
 
     def _ask(self, body: bytes | None, understood: _Understood) -> dict[str, Any]:
         deadline = time.monotonic() + PATIENCE
         try:
             while True:
-                if not self._station_runs():
+                if not self.station_runs():
                     raise _NoStation
                 try:
-                    return self._answer(local_api.ALERTS_ROUTE, body, deadline - time.monotonic(), understood)
-                except _NoAnswer as error:
-                    perhaps_done = body is not None and not isinstance(error, _NotTaken)
-                    if perhaps_done or time.monotonic() + _BETWEEN > deadline:
+                    return self.answer(station_file.ALERTS, body, deadline - time.monotonic(), understood)
+                except NoAnswer as error:
+                    perhaps_done = body is not None and not isinstance(error, NotTaken)
+                    if perhaps_done or time.monotonic() + BETWEEN > deadline:
                         raise _not_known(str(error), perhaps_done=perhaps_done) from None
-                time.sleep(_BETWEEN)
+                time.sleep(BETWEEN)
         except KeyboardInterrupt:
             raise _not_known("interrupted", perhaps_done=body is not None) from None
 
@@ -225,11 +239,11 @@ class _NoStation(Exception):
     """No station runs any more."""
 
 
-class _NoAnswer(Exception):
+class NoAnswer(Exception):
     """What was asked may have been done."""
 
 
-class _NotTaken(_NoAnswer):
+class NotTaken(NoAnswer):
     """It was not."""
 
 
@@ -255,7 +269,7 @@ def _send(station: StationAddress, route: str, body: bytes | None, seconds: floa
         return answer.status, answer.read()
     except (OSError, http.client.HTTPException) as error:
         refused = isinstance(error, ConnectionRefusedError)
-        raise (_NotTaken if refused else _NoAnswer)(
+        raise (NotTaken if refused else NoAnswer)(
             f"the station at port {station.port} did not answer: {error or type(error).__name__}"
         ) from error
     finally:

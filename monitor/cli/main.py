@@ -9,6 +9,7 @@ import typer
 
 from drivers.errors import ConfigError, InfusionMonitorError
 from monitor.cli.alert import alert_app
+from monitor.cli.audit import audit
 from monitor.cli.backup import backup
 from monitor.cli.check import check
 from monitor.cli.decode import decode
@@ -19,6 +20,8 @@ from monitor.cli.records import alerts, readings
 from monitor.cli.run import run
 from monitor.cli.session import session_app
 from monitor.cli.simulate import simulate
+from monitor.cli.token import token_app
+from monitor.cli.user import user_app
 from monitor.cli.verify import verify
 from monitor.cli.what_if import what_if
 
@@ -37,12 +40,15 @@ app.command()(decode)
 app.command()(simulate)
 app.command()(readings)
 app.command()(alerts)
+app.command()(audit)
 app.command()(verify)
 app.command()(backup)
 app.command()(doctor)
 app.command(name="what-if")(what_if)
 app.add_typer(session_app, name="session")
 app.add_typer(alert_app, name="alert")
+app.add_typer(user_app, name="user")
+app.add_typer(token_app, name="token")
 app.add_typer(influxdb_app, name="influxdb")
 
 

@@ -35,6 +35,10 @@ _ALERTS = f"""
     SELECT {ALERT_COLUMNS} FROM alerts
     WHERE (:bed IS NULL OR bed = :bed) AND at >= :since AND at < :until
     ORDER BY at, id"""  # noqa: S608 - names of columns
+_AUDIT = """
+    SELECT at, actor, action, detail, ifnull(origin, ''), ifnull(old, ''), ifnull(new, '') FROM audit
+    WHERE (:actor IS NULL OR actor = :actor) AND at >= :since AND at < :until
+    ORDER BY id"""
 
 _WAVEFORMS = """
     SELECT device, rate, packed FROM waveforms WHERE bed = ? AND name = ? AND ends_at > ? AND begins_at < ?"""
@@ -54,6 +58,19 @@ class ReadingRow(NamedTuple):
     observed_at: int
     received_at: int | None
     """None where it was read from a sink, which does not have it."""
+
+
+class AuditRow(NamedTuple):
+    """Who did what, when and from where; what was in force before it, and is since. Empty where that says nothing."""
+
+    at: int
+    actor: str
+    """`station`, a person's login or a token's name; where nobody logs in, the name that was said."""
+    action: str
+    detail: str
+    origin: str
+    old: str
+    new: str
 
 
 class History:
@@ -105,6 +122,12 @@ class History:
         with self._opened() as connection:
             for row in connection.execute(_ALERTS, {"bed": bed, **_between(since, until)}):
                 yield alert_of(row)
+
+    def audit(self, actor: str | None = None, since: int | None = None, until: int | None = None) -> Iterator[AuditRow]:
+        """What was done with `since` <= at < `until` (UTC nanoseconds), in the order of writing."""
+        with self._opened() as connection:
+            for row in connection.execute(_AUDIT, {"actor": actor, **_between(since, until)}):
+                yield AuditRow(*row)
 
     def chart(self, bed: str, since: int, until: int) -> list[Trace]:
         """Every reading of a bed with `since` <= observed_at < `until` (UTC nanoseconds), as columns, a series each."""

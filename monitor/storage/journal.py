@@ -62,6 +62,15 @@ class Health(NamedTuple):
     """Why the last commit failed; None while all is well."""
 
 
+class Commits(NamedTuple):
+    """What the disk was asked for since `open`."""
+
+    number: int
+    """How many commits were made."""
+    seconds: float | None
+    """How long the last of them took; None before the first."""
+
+
 class _Work(NamedTuple):
     """What one commit takes."""
 
@@ -135,6 +144,7 @@ class Journal:
         self._acknowledgements = 0
         self._first_at = 0.0
         self._health = Health(0, 0, 0, None)
+        self._commits = Commits(0, None)
         self._damaged: tuple[str, ...] = ()
 
     def open(self) -> None:
@@ -179,6 +189,12 @@ class Journal:
         """Counters since `open`, and the present error."""
         with self._changed:
             return self._health
+
+    @property
+    def commits(self) -> Commits:
+        """How the disk has done since `open`."""
+        with self._changed:
+            return self._commits
 
     @property
     def damaged(self) -> tuple[str, ...]:
@@ -231,9 +247,17 @@ class Journal:
             return False
         return True
 
-    def record_audit(self, actor: str, action: str, detail: str) -> None:
-        """Keep who (`station`, or a person's login) did what to the record."""
-        self._append(_Work([], [rows.audit_row(time.time_ns(), actor, action, detail)]))
+    def record_audit(
+        self, actor: str, action: str, detail: str, *, origin: str = "", old: str = "", new: str = ""
+    ) -> None:
+        """Keep who did what to the record, to accounts or to a session.
+
+        `actor` is `station`, a person's login or a token's name; where nobody logs in, the name that was said. `origin`
+        is where it was asked for, `old` and `new` what was in force before and is since; empty where there is nothing
+        to say.
+        """
+        row = rows.audit_row(time.time_ns(), actor, action, detail, origin=origin, old=old, new=new)
+        self._append(_Work([], [row]))
 
     def record_sink(self, sink: SinkRow, file: int) -> None:
         """Keep how far a sink is; from any thread.
@@ -344,7 +368,9 @@ class Journal:
                 if self._database is None:
                     self._database = self._opened(work)
                 if work.batches or work.rows:
-                    self._done(work, self._database.write(*work))
+                    began = time.monotonic()
+                    written = self._database.write(*work)
+                    self._done(work, written, time.monotonic() - began)
             except Exception as error:  # noqa: BLE001 - whatever it is, the writer must live on: rows wait, health tells
                 self._put_back(work, error)
             else:
@@ -413,10 +439,11 @@ class Journal:
         self._database = None
         database.abandon()
 
-    def _done(self, work: _Work, written: Written) -> None:
+    def _done(self, work: _Work, written: Written, seconds: float) -> None:
         with self._changed:
             recovered = self._health.error is not None
             self._health = self._health._replace(error=None)
+            self._commits = Commits(self._commits.number + 1, seconds)
             self._count(committed=written.new, waiting=-work.size, dropped=written.refused)
         if recovered:
             _log.warning("the journal is written again")

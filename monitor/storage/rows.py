@@ -23,7 +23,9 @@ _INSERT_ALERT = """
 _INSERT_ENTRY = """
     INSERT INTO session_entries (session, number, kind, at, entered_at, author, bed, content, request, commit_no)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (request) DO NOTHING"""
-_INSERT_AUDIT = "INSERT INTO audit (at, actor, action, detail, commit_no) VALUES (?, ?, ?, ?, ?)"
+_INSERT_AUDIT = """
+    INSERT INTO audit (at, actor, action, detail, origin, old, new, commit_no)
+    VALUES (?, ?, ?, ?, nullif(?, ''), nullif(?, ''), nullif(?, ''), ?)"""
 _PUT_SINK = """
     INSERT INTO sinks (name, through, state, detail, at, too_old) VALUES (?, ?, ?, ?, ?, ?)
     ON CONFLICT (name) DO UPDATE SET through = excluded.through, state = excluded.state, detail = excluded.detail,
@@ -123,9 +125,9 @@ def entry_row(entry: Entry) -> Row:
     return Row(_INSERT_ENTRY, values, "session_entries")
 
 
-def audit_row(at: int, actor: str, action: str, detail: str) -> Row:
-    """The row that says who did what to the record."""
-    return Row(_INSERT_AUDIT, (at, actor, action, detail), "audit")
+def audit_row(at: int, actor: str, action: str, detail: str, *, origin: str = "", old: str = "", new: str = "") -> Row:
+    """The row that says who did what, from where, and what was and is in force by that."""
+    return Row(_INSERT_AUDIT, (at, actor, action, detail, origin, old, new), "audit")
 
 
 def sink_row(sink: SinkRow, file: int | None = None) -> Row:

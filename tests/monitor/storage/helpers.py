@@ -132,6 +132,8 @@ def chain_of(folder):
     bound = []
     with contextlib.closing(sqlite3.connect(f"file:{folder / 'journal.db'}?mode=ro", uri=True)) as connection:
         connection.row_factory = sqlite3.Row
+        # All of it as it is at one moment: a station may be writing.
+        connection.execute("BEGIN")
         for number, link in enumerate(connection.execute("SELECT * FROM chain ORDER BY id"), start=1):
             [row] = connection.execute(f"SELECT * FROM {link['source']} WHERE id = ?", (link["row_id"],))
             content = {

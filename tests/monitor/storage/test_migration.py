@@ -156,7 +156,8 @@ async def test_what_came_with_schema_2_is_kept(tmp_path, version, opened):
     await opened(tmp_path).close()
     assert ask(tmp_path, "SELECT * FROM chain ORDER BY id")[:8] == before
     for table, rows in SECOND_DATA.items():
-        assert ask(tmp_path, f"SELECT * FROM {table}")[: len(rows)] == rows
+        kept = ask(tmp_path, f"SELECT * FROM {table}")[: len(rows)]
+        assert [row[: len(rows[0])] for row in kept] == rows
     with contextlib.closing(Backlog(tmp_path)) as backlog:
         assert backlog.sink("influxdb") == SECOND_DATA["sinks"][0]
         assert [letter.line for letter in backlog.dead_letters("influxdb")] == ["vitals spo2=nan 1"]
@@ -242,6 +243,68 @@ async def test_what_schema_4_added_is_bound_by_the_chain(tmp_path, opened, colum
     assert [check.text for check in verify(tmp_path / "journal.db").checks if not check.holds] == [
         f"alerts row {row} (a, spo2_low, 2026-01-01T00:00:00.000000Z) was changed after it was written"
     ]
+
+
+FOURTH_AUDIT = [
+    (2, START + 1, "station", "damaged journal set aside", "journal-damaged-2.db: malformed", 12),
+    (3, START + 2, "Kim Möller", "looked", "", 13),
+]
+
+
+def journal_of_schema_4_with_audit(folder):
+    """Audit rows that were bound when they had fewer columns; the chain as it then was."""
+    journal_of(folder, 4)
+    with contextlib.closing(sqlite3.connect(folder / "journal.db", isolation_level=None)) as connection:
+        for row in FOURTH_AUDIT:
+            connection.execute("INSERT INTO audit VALUES (?, ?, ?, ?, ?, ?)", row)
+            chain.append(connection, "audit", row[0])
+    return ask(folder, "SELECT * FROM chain ORDER BY id")
+
+
+async def test_hashes_of_audit_rows_that_were_chained_before_schema_5_still_hold(tmp_path, opened):
+    before = journal_of_schema_4_with_audit(tmp_path)
+    assert [row[1:3] for row in before[-2:]] == [("audit", 2), ("audit", 3)]
+    journal = opened(tmp_path)
+    journal.record_audit("anna", "role changed", "ben (Ben)", origin="10.0.0.7", old="nurse", new="admin")
+    journal.record_audit("anna", "logged out", "anna (Anna Berg)")
+    await journal.close()
+    assert ask(tmp_path, "SELECT * FROM chain ORDER BY id")[: len(before)] == before
+    assert_whole(tmp_path)
+    assert [row[1:] for row in History(tmp_path).audit()] == [
+        (*SECOND_DATA["audit"][0][2:5], "", "", ""),
+        *((*row[2:5], "", "", "") for row in FOURTH_AUDIT),
+        ("station", "journal migrated", f"schema 4 to {SCHEMA_VERSION}", "", "", ""),
+        ("anna", "role changed", "ben (Ben)", "10.0.0.7", "nurse", "admin"),
+        ("anna", "logged out", "anna (Anna Berg)", "", "", ""),
+    ]
+    assert ask(tmp_path, "SELECT DISTINCT origin, old, new FROM audit WHERE id <> 5") == [(None, None, None)]
+
+
+async def test_what_schema_5_added_is_bound_by_the_chain(tmp_path, opened):
+    journal_of_schema_4_with_audit(tmp_path)
+    journal = opened(tmp_path)
+    said = {"origin": "10.0.0.7", "old": "nurse", "new": "admin"}
+    journal.record_audit("anna", "role changed", "ben (Ben)", **said)
+    await journal.close()
+    assert_whole(tmp_path)
+    [(trigger,)] = ask(tmp_path, "SELECT sql FROM sqlite_master WHERE name = 'audit_stand'")
+
+    def write(column, row, value):
+        change(tmp_path, f"DROP TRIGGER audit_stand; UPDATE audit SET {column} = {value} WHERE id = {row}; {trigger};")
+
+    for column, value in said.items():
+        for row, was, becomes in [
+            (5, f"'{value}'", "'something else'"),
+            (5, f"'{value}'", "NULL"),
+            (3, "NULL", "'x'"),
+            (3, "NULL", "''"),
+        ]:
+            write(column, row, becomes)
+            [found] = [check.text for check in verify(tmp_path / "journal.db").checks if not check.holds]
+            assert found.startswith(f"audit row {row} (")
+            assert found.endswith("was changed after it was written")
+            write(column, row, was)
+    assert_whole(tmp_path)
 
 
 async def test_migrated_once(tmp_path):

@@ -1,0 +1,1 @@
+"""Who may do what: local accounts, tokens for machines, and who is logged in."""
