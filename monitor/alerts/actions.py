@@ -5,6 +5,7 @@ An empty name in place of a bed is the station itself, as in every event of an a
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
@@ -31,6 +32,10 @@ What = Literal["audio", "alarm"]
 """AUDIO or ALARM: what sounds, or all signals."""
 
 
+Seen = Annotated[float | None, Field(strict=True, ge=0, allow_inf_nan=False)]
+"""The `moment` of the snapshot by which somebody decided: what came on since then is not silenced."""
+
+
 class _Request(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -41,10 +46,13 @@ class _Request(BaseModel):
 
 
 class AcknowledgeRequest(_Request):
-    """Say that somebody has seen these alerts, or without `rules` all that stand on the bed."""
+    """Say that somebody has seen these alerts, or without `rules` and `groups` all that stand on the bed."""
 
     verb: Literal["acknowledge"] = "acknowledge"
     rules: Annotated[tuple[Line, ...], Field(min_length=1)] | None = None
+    groups: Annotated[tuple[Line, ...], Field(min_length=1)] | None = None
+    """All rules of these lines."""
+    seen: Seen = None
 
 
 class PauseRequest(_Request):
@@ -54,6 +62,7 @@ class PauseRequest(_Request):
     what: What
     seconds: Annotated[float, Field(strict=True, allow_inf_nan=False)] | None = None
     """As long as the profile says without it."""
+    seen: Seen = None
 
 
 class OffRequest(_Request):
@@ -88,13 +97,18 @@ def do(board: AlertBoard, request: AlertRequest) -> list[AlertEvent]:
 def _action(request: AlertRequest) -> Action:
     match request:
         case AcknowledgeRequest():
-            return Acknowledge(request.by, request.rules or ())
+            return Acknowledge(request.by, request.rules or (), request.groups or (), _moment(request.seen))
         case PauseRequest():
-            return Pause(request.by, request.what, request.seconds)
+            return Pause(request.by, request.what, request.seconds, _moment(request.seen))
         case OffRequest():
             return SwitchOff(request.by, request.what)
         case OnRequest():
             return SwitchOn(request.by, request.what)
+
+
+def _moment(seen: float | None) -> float:
+    """Who does not say when they looked has seen all."""
+    return math.inf if seen is None else seen
 
 
 def told(event: AlertEvent) -> dict[str, Any]:
@@ -133,16 +147,17 @@ def standing(bed: str, signals: SignalState, now: float) -> dict[str, Any]:
         "alerts": [
             {**told(signal.event), "since": iso(signal.begun), "present": signal.present} for signal in in_order
         ],
-        "audio": _activation(signals.audio, now),
-        "alarm": _activation(signals.alarm, now),
+        "audio": activation(signals.audio, now),
+        "alarm": activation(signals.alarm, now),
     }
 
 
-def _activation(activation: Activation, now: float) -> dict[str, Any]:
-    paused = activation.state is AlertState.PAUSED
+def activation(of: Activation, now: float) -> dict[str, Any]:
+    """Whether audio, or alarm signals as a whole, are given at monotonic seconds `now`, and who has changed that."""
+    paused = of.state is AlertState.PAUSED
     return {
-        "state": activation.state,
-        "for_s": max(0.0, round(activation.until - now, 1)) if paused else None,
-        "since": None if activation.state is AlertState.ON else iso(activation.begun),
-        "by": activation.actor,
+        "state": of.state.value,
+        "for_s": max(0.0, round(of.until - now, 1)) if paused else None,
+        "since": None if of.state is AlertState.ON else iso(of.begun),
+        "by": of.actor,
     }

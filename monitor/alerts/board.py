@@ -16,7 +16,7 @@ from drivers.events import DeviceAlarm, DeviceStatus, Event, LinkState, Reading
 from monitor.alerts import engine, signals
 from monitor.alerts.bed_state import BedState
 from monitor.alerts.conditions import ALARM, AUDIO, URGENCY, AlertEvent, AlertState, Kind, Priority, Why
-from monitor.alerts.in_force import Visit, other_session
+from monitor.alerts.in_force import Force, Visit, other_session
 from monitor.alerts.rules import Profile
 from monitor.alerts.signals import IS_OVER, Action, SignalState
 
@@ -67,6 +67,14 @@ class AlertBoard:
     def signals_of(self, bed: str) -> SignalState:
         """What stands on a bed, or with `STATION` of the station itself."""
         return self._beds[bed].signals
+
+    def force_of(self, bed: str) -> Force:
+        """What is in force on a bed."""
+        return self._beds[bed].state.force
+
+    def profile_of(self, bed: str) -> Profile:
+        """The profile that is in force on a bed."""
+        return self._beds[bed].profile
 
     def receive(self, bed: str, device: str, events: Sequence[Event]) -> None:
         """A device gave events."""

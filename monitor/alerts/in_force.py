@@ -10,6 +10,7 @@ from math import inf
 from statistics import median
 from typing import NamedTuple
 
+from monitor.alerts.conditions import Priority
 from monitor.alerts.rules import (
     CombinedRule,
     LimitRule,
@@ -113,6 +114,15 @@ def in_force(profile: Profile, visit: Visit | None, baseline: Mapping[str, float
         frozenset(of_limits | {rule.id for rule in others}),
         min(later, default=inf),
     )
+
+
+def innermost(force: Force) -> dict[str, tuple[float, float]]:
+    """By vital, the limits that are passed first of those that people are told of; infinite where there is none."""
+    told = {
+        vital: tuple(one for one in several if one.rule.priority is not Priority.NONE)
+        for vital, several in force.judged.items()
+    }
+    return {vital: _band(several) for vital, several in told.items() if several}
 
 
 def _band(several: tuple[InForce, ...]) -> tuple[float, float]:

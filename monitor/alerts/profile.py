@@ -14,7 +14,7 @@ from pydantic import Field
 from monitor.alerts.conditions import Priority
 from monitor.alerts.profile_rules import AnyRule, PriorityWord
 from monitor.alerts.profile_words import Part
-from monitor.alerts.rules import Devices, Profile, Signals
+from monitor.alerts.rules import Devices, LimitRule, Profile, Signals
 from monitor.config_base import Name, Seconds
 
 
@@ -52,9 +52,10 @@ class ProfileConfig(Part):
     def compiled(self) -> Profile:
         """The same, as the engine takes it."""
         signals = self.signals
+        rules = tuple(rule.compiled(name) for name, rule in self.rules.items())
         return Profile(
             name=self.profile,
-            rules=tuple(rule.compiled(name) for name, rule in self.rules.items()),
+            rules=rules,
             devices=Devices(self.devices.lost, self.devices.low_battery, self.devices.status, self.devices.alarm),
             signals=Signals(
                 latching=frozenset(signals.latching),
@@ -63,5 +64,6 @@ class ProfileConfig(Part):
                 may_switch_off=signals.may_switch_off,
                 reminder=signals.reminder,
                 escalate=dict(signals.escalate),
+                sides={rule.id: rule.side for rule in rules if isinstance(rule, LimitRule)},
             ),
         )

@@ -164,6 +164,8 @@ class Signals:
     """Seconds between two reminders of what is acknowledged or off; none where it is None."""
     escalate: Mapping[Priority, float] = field(default_factory=dict)
     """Seconds after which a physiological alert of that priority that nobody has acknowledged gets the next one."""
+    sides: Mapping[str, str] = field(default_factory=dict)
+    """By limit rule, `low` or `high`: who has acknowledged a limit has acknowledged those that are passed before it."""
 
 
 @dataclass(frozen=True, slots=True)

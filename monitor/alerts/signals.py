@@ -6,7 +6,9 @@ state with what is to be told and recorded. States are replaced, never changed; 
 
 After IEC 60601-1-8 and ISO/IEEE 11073-10207:
 - a physiological condition of a latching priority stays until somebody acknowledges it; a technical one never does;
-- acknowledging silences what is present, until it ends; what comes on later sounds;
+- acknowledging silences what is present, until it ends; what comes on later sounds, but for a limit that has to be
+  passed before one that is acknowledged: who has seen "SpO2 82 < 85" is not called again by "SpO2 82 < 90";
+- nothing is silenced that came on after somebody looked, where it is known when that was;
 - a pause ends by itself, and at once when a condition of the patient of at least medium priority comes on;
 - off is off until somebody switches it on, and reminds of itself;
 - every change of the state is told, and nothing is told without a change but a reminder: so that the last event of
@@ -72,10 +74,14 @@ class SignalState(NamedTuple):
 
 
 class Acknowledge(NamedTuple):
-    """Somebody has seen these conditions, or all on the bed where none is named."""
+    """Somebody has seen the conditions of these rules and groups, or all on the bed where none is named."""
 
     by: str
     rules: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    """Lines for people, each of one or more rules."""
+    seen: float = math.inf
+    """When they looked, monotonic: what came on, or was raised, since then is left."""
 
 
 class Pause(NamedTuple):
@@ -85,6 +91,8 @@ class Pause(NamedTuple):
     what: str
     """AUDIO or ALARM."""
     seconds: float | None = None
+    seen: float = math.inf
+    """When they looked, monotonic: what would have ended the pause since then is not silenced by it."""
 
 
 class SwitchOff(NamedTuple):
@@ -112,7 +120,7 @@ def apply(rules: Signals, state: SignalState, changes: Sequence[AlertEvent], now
     told: list[AlertEvent] = []
     for change in changes:
         if change.state is AlertState.ON:
-            state, events = _begins(state, change, now)
+            state, events = _begins(rules, state, change, now)
         else:
             state, events = _ends(rules, state, change, now)
         told += events
@@ -243,11 +251,14 @@ def audible(state: SignalState, now: float) -> Priority | None:
     return max(heard, key=URGENCY.__getitem__, default=None)
 
 
-def _begins(state: SignalState, change: AlertEvent, now: float) -> Step:
+def _begins(rules: Signals, state: SignalState, change: AlertEvent, now: float) -> Step:
     if change.priority is Priority.NONE:
         return state, []
     event, begun = change, change.at
     signal = state.alerts.get(change.rule)
+    if signal is None and (seen := _beyond(rules, state, change)) is not None:
+        event = change._replace(state=AlertState.ACKNOWLEDGED, actor=seen.actor)
+        return state._replace(alerts={**state.alerts, change.rule: Signal(event, True, begun, now)}), [event]
     if signal is not None:
         # What is told of a rule is told in order: a reading may be older than the last reminder.
         change = change._replace(at=max(change.at, signal.event.at))
@@ -260,7 +271,7 @@ def _begins(state: SignalState, change: AlertEvent, now: float) -> Step:
         begun = signal.begun
     state = state._replace(alerts={**state.alerts, change.rule: Signal(event, True, begun, now)})
     told = [event]
-    if event.kind is Kind.PHYSIOLOGICAL and URGENCY[event.priority] >= URGENCY[Priority.MEDIUM]:
+    if _calls(event):
         for what, activation in _activations(state):
             if activation.state is AlertState.PAUSED:
                 # The reading may have been taken before the pause that it ends.
@@ -269,6 +280,26 @@ def _begins(state: SignalState, change: AlertEvent, now: float) -> Step:
                 told.append(_activated(event.bed, what, AlertState.ON, at, text, event.why))
                 state = _with_activation(state, what, Activation(told=now))
     return state, told
+
+
+def _beyond(rules: Signals, state: SignalState, change: AlertEvent) -> AlertEvent | None:
+    """An acknowledged alert, at least as urgent, of a limit that is passed only after that of `change`."""
+    side = rules.sides.get(change.rule)
+    for signal in state.alerts.values():
+        event = signal.event
+        if (
+            signal.present
+            and event.state is AlertState.ACKNOWLEDGED
+            and side is not None
+            and rules.sides.get(event.rule) == side
+            and event.vital == change.vital
+            and event.limit is not None
+            and change.limit is not None
+            and (event.limit <= change.limit if side == "low" else event.limit >= change.limit)
+            and URGENCY[event.priority] >= URGENCY[change.priority]
+        ):
+            return event
+    return None
 
 
 def _ends(rules: Signals, state: SignalState, change: AlertEvent, now: float) -> Step:
@@ -287,13 +318,24 @@ def _ends(rules: Signals, state: SignalState, change: AlertEvent, now: float) ->
 
 
 def _acknowledge(state: SignalState, action: Acknowledge, now: float, at: int) -> Step:
-    named = dict.fromkeys(action.rules or state.alerts)
+    by_group: dict[str, list[str]] = {}
+    for rule, signal in state.alerts.items():
+        by_group.setdefault(group_of(signal), []).append(rule)
+    unknown = [name for name in action.rules if name not in state.alerts]
+    unknown += [name for name in action.groups if name not in by_group]
+    if unknown:
+        raise AlertActionRefused(f"{', '.join(unknown)}: no such alert stands")
+    of_groups = [rule for group in action.groups for rule in by_group[group]]
+    named = dict.fromkeys([*action.rules, *of_groups] or state.alerts)
     if not named:
         raise AlertActionRefused("no alert stands: nothing to acknowledge")
-    if unknown := [rule for rule in named if rule not in state.alerts]:
-        raise AlertActionRefused(f"{', '.join(unknown)}: no such alert stands")
+    later = [rule for rule in named if _since(state.alerts[rule], action.seen)]
+    if later and len(later) == len(named):
+        raise AlertActionRefused(f"{state.alerts[later[0]].event.text}: that is new, look again")
     alerts, told = dict(state.alerts), []
     for rule in named:
+        if rule in later:
+            continue
         signal = alerts[rule]
         event = signal.event._replace(at=at, text=_condition(signal.event), why=Why.OPERATOR, actor=action.by)
         if not signal.present:
@@ -312,6 +354,9 @@ def _pause(rules: Signals, state: SignalState, bed: str, action: Pause, now: flo
     seconds = min(rules.audio_pause, rules.longest_pause) if action.seconds is None else action.seconds
     if not 0 < seconds <= rules.longest_pause:
         raise AlertActionRefused(f"a pause of {seconds:g} s: more than 0 s and at most {rules.longest_pause:g} s")
+    for signal in state.alerts.values():
+        if _since(signal, action.seen) and signal.event.state is AlertState.ON and _calls(signal.event):
+            raise AlertActionRefused(f"{signal.event.text}: that is new, look again")
     text = f"{_NAMES[action.what]} paused for {seconds:g} s by {action.by}"
     event = _activated(bed, action.what, AlertState.PAUSED, at, text, Why.OPERATOR, action.by)
     paused = Activation(AlertState.PAUSED, now + seconds, now, action.by, at)
@@ -330,6 +375,16 @@ def _switch(rules: Signals, state: SignalState, bed: str, action: SwitchOff | Sw
     if wanted is AlertState.OFF:
         switched = Activation(wanted, math.inf, now, action.by, at)
     return _with_activation(state, action.what, switched), [event]
+
+
+def _since(signal: Signal, seen: float) -> bool:
+    """Whether it came on, was raised or went into its latch after that moment, and waits for an answer."""
+    return signal.told > seen and signal.event.state is not AlertState.ACKNOWLEDGED
+
+
+def _calls(event: AlertEvent) -> bool:
+    """Whether it ends a pause."""
+    return event.kind is Kind.PHYSIOLOGICAL and URGENCY[event.priority] >= URGENCY[Priority.MEDIUM]
 
 
 def _activations(state: SignalState) -> tuple[tuple[str, Activation], ...]:

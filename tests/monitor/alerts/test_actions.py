@@ -177,3 +177,26 @@ def test_all_of_it_is_json():
         "at": "1970-01-01T00:00:00.000000Z",
     }  # fmt: skip
     assert json.loads(json.dumps(standing("", SignalState(), 0)))["alerts"] == []
+
+
+async def test_what_comes_on_after_somebody_looked_is_not_silenced(board, clock):
+    raise_(board, "spo2_90", MEDIUM, group="spo2_low")
+    raise_(board, "hr_high", MEDIUM)
+    seen = clock.monotonic()
+    await clock.advance(1)
+    raise_(board, "spo2_85", HIGH, group="spo2_low")
+    assert ask(board, verb="acknowledge", groups=["spo2_low"], seen=seen) == [("spo2_90", "acknowledged")]
+    assert ask(board, verb="acknowledge", seen=seen) == [("hr_high", "acknowledged")]
+    with pytest.raises(AlertActionRefused, match="spo2_85 on: that is new, look again"):
+        ask(board, verb="acknowledge", rules=["spo2_85"], seen=seen)
+    with pytest.raises(AlertActionRefused, match="spo2_85 on: that is new, look again"):
+        ask(board, verb="pause", what="audio", seen=seen)
+    assert ask(board, verb="acknowledge", groups=["spo2_low"], seen=clock.monotonic()) == [("spo2_85", "acknowledged")]
+
+
+async def test_a_pause_is_not_refused_for_what_would_not_have_ended_it(board, clock):
+    seen = clock.monotonic()
+    await clock.advance(1)
+    raise_(board, "cuff_late", LOW)
+    raise_(board, "device_lost", HIGH, kind=Kind.TECHNICAL)
+    assert ask(board, verb="pause", what="audio", seen=seen) == [("audio", "paused")]

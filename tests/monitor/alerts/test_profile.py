@@ -91,7 +91,8 @@ def test_every_kind_of_rule_is_compiled(tmp_path: Path) -> None:
         ProbeOffRule("probe_off", after=5),
     )
     assert profile.devices == Devices()
-    assert profile.signals == Signals(escalate={Priority.MEDIUM: 120})
+    sides = {"spo2_low": "low", "hr_high": "high", "hr_low": "low", "sys_risen": "high"}
+    assert profile.signals == Signals(escalate={Priority.MEDIUM: 120}, sides=sides)
 
 
 def test_minutes_of_a_phase_are_seconds_of_the_engine(tmp_path: Path) -> None:
@@ -327,7 +328,9 @@ def test_an_extending_profile_says_only_what_differs(tmp_path: Path) -> None:
         LimitRule("d", vital="resp_rate", side="low", threshold=Threshold(8)),
     )
     assert compiled.devices == Devices(lost=Priority.HIGH, alarm=Priority.LOW)
-    assert compiled.signals == Signals(audio_pause=60, reminder=None, escalate={Priority.LOW: 300})
+    assert compiled.signals == Signals(
+        audio_pause=60, reminder=None, escalate={Priority.LOW: 300}, sides={"a": "low", "c": "high", "d": "low"}
+    )
 
 
 @pytest.mark.parametrize(
