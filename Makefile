@@ -3,14 +3,17 @@ PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 
-.PHONY: run test check bench influxd lock wheel clean
+.PHONY: run test check bench screenshots influxd lock wheel clean
 
 run: $(VENV)/run.stamp
 	$(PY) -m monitor run $(ARGS)
 
+# All of them in four processes: some wait while others work. The tests of a file stay together, for the servers that
+# they share, and the files keep their order: by the number of their tests the longest few would come last.
+# With ARGS it is what they say, one after the other: make test ARGS=tests/drivers, or ARGS='-n 4 --dist loadfile -x'.
 test: $(VENV)/dev.stamp
 	@bash scripts/services.sh
-	$(PY) -m pytest $(ARGS)
+	$(PY) -m pytest $(or $(ARGS),-n 4 --dist loadfile --no-loadscope-reorder)
 
 check: $(VENV)/dev.stamp
 	$(VENV)/bin/ruff check .
@@ -20,6 +23,10 @@ check: $(VENV)/dev.stamp
 
 bench: $(VENV)/dev.stamp
 	$(PY) -m benchmarks $(ARGS)
+
+# The pictures of the documents, taken anew into docs/images, or where ARGS="--out FOLDER" says (needs Chromium).
+screenshots: $(VENV)/dev.stamp
+	$(PY) -m scripts.screenshots $(ARGS)
 
 # Builds the InfluxDB server that the tests run against, unless it is there, and prints where it is (needs Go and Cargo).
 influxd:

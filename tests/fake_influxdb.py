@@ -17,6 +17,8 @@ from typing import Any, Literal, NamedTuple, Self
 
 from line_protocol_parser import LineFormatError, parse_line
 
+from tests.server import free_port
+
 Series = tuple[str, tuple[tuple[str, str], ...]]
 How = Literal["whole", "half", "reset", "never", "endless"]
 
@@ -87,10 +89,10 @@ class FakeInfluxdb:
 
     async def start(self) -> None:
         """Listen, on the same port as before where there was one."""
+        self.port = self.port or free_port()
         self._server = await asyncio.start_server(
             self._serve, "127.0.0.1", self.port, ssl=self._certificate, limit=2**20
         )
-        self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
         """Close the port and break off every connection."""

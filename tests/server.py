@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -65,7 +67,7 @@ class Server(ABC):
             self.port = 0
 
     def _started(self) -> bool:
-        self.port = self.port or _free_port()
+        self.port = self.port or free_port()
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 self.command(),
@@ -113,8 +115,14 @@ class Server(ABC):
             self._process = None
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+def free_port() -> int:
+    """A port of this machine that nobody listens on, and that is there again after a while without a server.
+
+    None of those that Linux gives to connections, and to servers that take any: one of the tests that run meanwhile
+    would be given it while a server is down.
+    """
+    while True:
+        port = random.SystemRandom().randrange(20_000, 30_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port

@@ -168,7 +168,7 @@ def test_it_takes_another_port_where_its_first_is_taken(tmp_path: Path, monkeypa
         free = probe.getsockname()[1]
         probe.close()
         ports = [taken.getsockname()[1], free]
-        monkeypatch.setattr("tests.server._free_port", lambda: ports.pop(0))
+        monkeypatch.setattr("tests.server.free_port", lambda: ports.pop(0))
 
         with Influxd(tmp_path) as server:
             assert server.port == free

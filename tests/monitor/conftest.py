@@ -7,10 +7,14 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, async_playwright, expect
 
 from tests.monitor.program import RunningStation, Start
+from tests.server import PATIENCE
 from tests.services import require
+
+# What is expected of a page is waited for that long: a busy machine must not decide.
+expect.set_options(timeout=PATIENCE * 1000)
 
 # Without these Chromium looks for its maker's servers at every start.
 _OFFLINE = [

@@ -16,6 +16,7 @@ from pathlib import Path
 from drivers.clock import SystemClock
 from monitor import config_file
 from monitor.station import Station
+from tests.server import PATIENCE
 
 COMMAND = [sys.executable, "-m", "monitor"]
 ROOT = Path(__file__).parents[2]
@@ -27,7 +28,7 @@ def call(*args: str | Path, cwd: Path | None = None) -> subprocess.CompletedProc
         [*COMMAND, *map(str, args)],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
         cwd=cwd,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
@@ -52,7 +53,7 @@ class RunningStation:
         self.page = self.line.split()[4].rstrip(";")
 
     def get(self, path: str) -> bytes:
-        with urllib.request.urlopen(self.page + path, timeout=10) as answer:
+        with urllib.request.urlopen(self.page + path, timeout=PATIENCE) as answer:
             body: bytes = answer.read()
             return body
 
@@ -60,7 +61,7 @@ class RunningStation:
         """Send a signal and wait; the exit code, and what was said on stderr."""
         if self.process.returncode is None:
             self.process.send_signal(number)
-            self._said = self.process.communicate(timeout=30)[1]
+            self._said = self.process.communicate(timeout=PATIENCE)[1]
         return self.process.returncode, self._said
 
 
@@ -81,10 +82,10 @@ async def running(folder: Path, text: str) -> AsyncIterator[Station]:
         yield station
     finally:
         stop.set()
-        await asyncio.wait_for(task, 30)
+        await asyncio.wait_for(task, PATIENCE)
 
 
-def wait_for(condition: object, seconds: float = 30) -> None:
+def wait_for(condition: object, seconds: float = PATIENCE) -> None:
     """Wait until the callable gives something true."""
     assert callable(condition)
     end = time.monotonic() + seconds

@@ -168,7 +168,7 @@ class Clinic:
         return [json.dumps({**json.loads(line), "site": None}, sort_keys=True) for line in done.stdout.splitlines()]
 
 
-@pytest.mark.timeout(120 + 10 * CRASHES)
+@pytest.mark.timeout(300 + 10 * CRASHES)
 async def test_nothing_is_lost_or_doubled_when_station_and_influxdb_are_killed(tmp_path: Path) -> None:
     chance = random.Random(5)
     with Broker(tmp_path / "broker") as broker, Influxd(tmp_path / "influxd") as server:

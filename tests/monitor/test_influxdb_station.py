@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+from collections import Counter
 from pathlib import Path
 
 from tests.influxd import Influxd
@@ -58,9 +59,11 @@ def test_the_same_rows_come_from_influxdb_as_from_the_journal(tmp_path: Path, st
             wait_for(lambda: before <= set(printed(kind, "--from", "influxdb", "--config", config)))  # noqa: B023
         station.stop(signal.SIGKILL)
         for kind in ("readings", "alerts"):
-            there = printed(kind, "--from", "influxdb", "--config", config)
-            assert len(there) == len(set(there))
-            assert set(there) <= set(printed(kind, "--data-dir", data))
+            there = Counter(printed(kind, "--from", "influxdb", "--config", config))
+            # Not more often either; what came in one piece to a station that was held up is a nanosecond apart, and
+            # looks the same in microseconds.
+            assert there
+            assert there <= Counter(printed(kind, "--data-dir", data))
         foreign = server.query(
             'from(bucket: "vitals") |> range(start: 0) |> filter(fn: (r) => r._measurement == "vitals" and '
             'r.bed == "chair-1" and r._field == "spo2") |> count()'

@@ -492,7 +492,7 @@ class Clinic:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(120 + 10 * CRASHES)
+@pytest.mark.timeout(300 + 10 * CRASHES)
 def test_each_step_is_whole_or_not_there_and_the_caller_knows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(desk_client, "PATIENCE", PATIENCE)
     chance = random.Random(5)

@@ -21,7 +21,7 @@ def rows(data: Path) -> list[ReadingRow]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_twenty_kills_lose_no_committed_reading(tmp_path: Path, start_station: Start) -> None:
     data = tmp_path / "data"
     draw = random.Random(8)

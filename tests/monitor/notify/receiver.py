@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple, Self
 
 from monitor.alerts.conditions import AlertEvent, AlertState, Kind, Priority
 from monitor.notify.notifier import Notifier
-from tests.broker import PATIENCE
+from tests.server import PATIENCE, free_port
 
 
 class Answer(NamedTuple):
@@ -77,8 +77,8 @@ class Receiver:
 
     async def start(self) -> None:
         """Listen, on the same port as before where there was one."""
+        self.port = self.port or free_port()
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, ssl=self._certificate)
-        self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
         """Close the port and break off every connection."""
