@@ -2,3 +2,5 @@
 
 `station` is the one place where a reader sees the whole flow.
 """
+
+__version__ = "0.1.0"

@@ -20,13 +20,15 @@ from monitor import restart
 from monitor.alerts.board import STATION, AlertBoard, Learned
 from monitor.alerts.conditions import AlertEvent, Why
 from monitor.alerts.conditions import Kind as Condition
+from monitor.alerts.in_force import Force, innermost
 from monitor.alerts.profile import ProfileConfig
 from monitor.alerts.rules import Profile
-from monitor.alerts.signals import SignalState, shown
+from monitor.alerts.signals import SignalState
 from monitor.config import StationConfig
 from monitor.live import LiveHub
 from monitor.notify.notifier import Notifiers
 from monitor.self_watch import UNSEEN, UNSEEN_AFTER, DiskWatch, SelfWatch
+from monitor.sessions import criteria
 from monitor.sessions.desk import FORGOTTEN, Desk
 from monitor.sessions.entries import Entry, Kind
 from monitor.sessions.session import Session
@@ -59,6 +61,7 @@ class AlarmSystem:
         self._watch = SelfWatch() if config.influxdb is None else SelfWatch(config.influxdb.behind_after)
         self.disk = DiskWatch(data_dir, clock)
         self._unseen_since: float | None = None
+        self._limits_shown: dict[str, Force] = {}
         desk.add_listener(self._entered)
         self.board.add_listener(self._show)
         self.board.add_listener(lambda _bed, events: journal.record_alerts(events))
@@ -102,10 +105,12 @@ class AlarmSystem:
             self._unseen_since = moment - UNSEEN_AFTER
         for bed in self.standing():
             self._show(bed, ())
+        self._show_limits()
 
     def tick(self, sinks: Sequence[Status], notifiers: Mapping[str, str]) -> None:
         """A second has passed. `notifiers` has by name why one does not get through, empty where it does."""
         self.board.tick()
+        self._show_limits()
         for event in self._desk.tick():
             self.board.detected(event.bed, [event])
         notice, changes = self._watch.look(
@@ -132,8 +137,15 @@ class AlarmSystem:
 
     def _show(self, bed: str, _events: Sequence[AlertEvent]) -> None:
         if bed in self._same_arm or bed == STATION:
-            state = self.board.signals_of(bed)
-            self._hub.alerts_changed(bed, shown(state), state.audio, state.alarm)
+            self._hub.alerts_changed(bed, self.board.signals_of(bed))
+
+    def _show_limits(self) -> None:
+        """Show the limits of each bed where others are in force: in another phase, or by its length alone."""
+        for bed in self._same_arm:
+            force = self.board.force_of(bed)
+            if force is not self._limits_shown.get(bed):
+                self._limits_shown[bed] = force
+                self._hub.limits_changed(bed, innermost(force))
 
     def _entered(self, session: Session, entry: Entry) -> None:
         """A session has another entry: its phase, its bed or its limits may have changed."""
@@ -146,10 +158,13 @@ class AlarmSystem:
         """Tell the board what session is on a bed now."""
         session = self._desk.on_bed(bed)
         if session is None:
+            self._hub.session_changed(bed, None)
             self.board.visit_changed(bed, None)
-            return
-        visit = visit_of(session, self._settings, self._clock.now_ns(), self._clock.monotonic())
-        self.board.visit_changed(bed, visit, self._profile(session))
+        else:
+            self._hub.session_changed(bed, session, criteria.cuff_every(session, self._settings))
+            visit = visit_of(session, self._settings, self._clock.now_ns(), self._clock.monotonic())
+            self.board.visit_changed(bed, visit, self._profile(session))
+        self._show_limits()
 
     def _profile(self, session: Session) -> Profile | None:
         """The profile that is in force for a session: it was stored with it, whatever the configuration says now."""

@@ -16,6 +16,7 @@ from monitor.alerts.profile_file import DEFAULT, SHIPPED, load_all, shipped
 from monitor.config_base import Name, Seconds, Section, secret
 from monitor.notify.settings import NotifyConfig
 from monitor.sessions.settings import SessionsConfig
+from monitor.web.settings import WebConfig
 
 SIMULATED = "simulated"
 """The address of a device that the program itself plays."""
@@ -169,13 +170,6 @@ class JournalConfig(Section):
 
     keep_days: Annotated[int, Field(ge=30, le=36500)] | None = None
     """Readings and waveforms older than that are removed; for ever without it."""
-
-
-class WebConfig(Section):
-    """Where the page is. Only loopback until there are accounts and TLS."""
-
-    host: Literal["127.0.0.1", "localhost", "::1"] = "127.0.0.1"
-    port: Annotated[int, Field(ge=0, le=65535)] = 8080
 
 
 class StationConfig(Section):

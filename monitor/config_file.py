@@ -12,6 +12,7 @@ from drivers.errors import ConfigError
 from monitor.config import StationConfig
 from monitor.config_checks import check_secrets, cross_check, unreadable
 from monitor.config_checks_sessions import check_sessions
+from monitor.config_checks_web import check_web, check_web_here
 from monitor.config_faults import Fault, faults_of
 from monitor.notify.checks import check_notify, check_notify_secrets
 from monitor.yaml_file import YamlFile
@@ -41,8 +42,8 @@ def load(path: Path, *more: Callable[[StationConfig], Iterable[Fault]], here: bo
     except ValidationError as error:
         faults += faults_of(error)
     else:
-        secrets = (check_secrets, check_notify_secrets) if here else ()
-        for check in (cross_check, check_sessions, check_notify, *secrets, *more):
+        secrets = (check_secrets, check_notify_secrets, check_web_here) if here else ()
+        for check in (cross_check, check_sessions, check_notify, check_web, *secrets, *more):
             faults += check(config)
         missing = list(_missing_profiles(config, path.parent))
         faults += missing

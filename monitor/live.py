@@ -6,19 +6,25 @@ clock, from the moment of receipt on; a value that is too old to be shown is not
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+import math
+import secrets
+from collections import Counter
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from drivers.clock import Clock, iso
+from drivers.clock import NS, Clock, iso
 from drivers.device import LATE_AFTER
 from drivers.events import Cause, DeviceAlarm, DeviceStatus, Event, LinkState, Reading, Validity
 from drivers.vitals import VITALS, Vital
-from monitor.alerts.actions import line
-from monitor.alerts.conditions import AlertState
-from monitor.alerts.signals import Activation, Signal
+from monitor.alerts.actions import activation, line
+from monitor.alerts.signals import Signal, SignalState, audible, shown
 from monitor.pulse import Pulse
+from monitor.sessions.session import Session
+from monitor.sessions.steps import State
+from monitor.trends import Trends
+from monitor.waves import Waves
 
 STALE_AFTER, OLD_AFTER = 5.0, 10.0
 """Seconds without a reading after which a continuous vital dims, and after which it is no longer shown."""
@@ -67,6 +73,15 @@ class BedView:
     devices: tuple[DeviceView, ...]
 
 
+class Newest(NamedTuple):
+    """How old the newest reading of a bed is; seconds."""
+
+    age: float
+    """Since it was measured."""
+    lag: float
+    """From its measurement to its receipt."""
+
+
 class _Held(NamedTuple):
     reading: Reading
     device: _Device
@@ -101,12 +116,8 @@ class _Device:
         return [text for (_, code), text in self.notices.items() if (code in _AT_WORK) is at_work]
 
 
-class _Alerts(NamedTuple):
-    """What is told of the alerts of a bed."""
-
-    shown: tuple[Signal, ...] = ()
-    audio: Activation = Activation()
-    alarm: Activation = Activation()
+Limits = Mapping[str, tuple[float, float]]
+"""By vital: the innermost limits in force, below and above; infinite where there is none."""
 
 
 @dataclass(slots=True)
@@ -115,7 +126,11 @@ class _Bed:
     devices: dict[str, _Device]
     latest: dict[str, _Held] = field(default_factory=dict)
     """By vital: a bed has each vital from one device, the configuration sees to that."""
-    alerts: _Alerts = field(default_factory=_Alerts)
+    alerts: SignalState = field(default_factory=SignalState)
+    limits: Limits = field(default_factory=dict)
+    session: Session | None = None
+    cuff_every: float | None = None
+    """Minutes, as the session's phase asks for."""
 
 
 class LiveHub:
@@ -129,10 +144,15 @@ class LiveHub:
             bed.id: _Bed(bed, {view.id: _Device(view, LinkState.CONNECTING, "", now, moment) for view in bed.devices})
             for bed in beds
         }
-        self._of_station: tuple[Signal, ...] = ()
+        self._of_station = SignalState()
         self._listeners: list[Listener] = []
         self._notice = ""
         self._pulse = Pulse()
+        self._boot = secrets.token_hex(4)
+        self.trends = Trends()
+        self.waves = Waves()
+        self.readings = 0
+        """How many have come since the start."""
 
     def receive(self, bed: str, device: str, events: Sequence[Event]) -> None:
         """Take what a device of a bed gave."""
@@ -144,11 +164,14 @@ class LiveHub:
             if isinstance(event, DeviceStatus | DeviceAlarm):
                 giver.tell(event)
             elif type(event) is Reading:
+                self.readings += 1
                 # A message that was held back on its way is as old as what it tells, not as young as its coming.
                 measured = moment - event.age
                 held = latest.get(event.vital)
                 if held is None or measured >= held.moment:
                     latest[event.vital] = _Held(event, giver, measured)
+        self.trends.receive(bed, events, self._clock.now_ns())
+        self.waves.receive(bed, device, events, moment)
         for listener in self._listeners:
             listener(bed, device, events)
         self._pulse.changed()
@@ -161,15 +184,23 @@ class LiveHub:
         held.state, held.detail = state, detail
         self._pulse.changed()
 
-    def alerts_changed(self, bed: str, shown: Sequence[Signal], audio: Activation, alarm: Activation) -> None:
-        """Show these alerts of a bed, or of the station itself where `bed` is empty, in place of those before.
-
-        `shown` is one a line, in the order in which people are to read them.
-        """
+    def alerts_changed(self, bed: str, state: SignalState) -> None:
+        """Show what stands on a bed, or of the station itself where `bed` is empty, in place of what stood before."""
         if bed:
-            self._beds[bed].alerts = _Alerts(tuple(shown), audio, alarm)
+            self._beds[bed].alerts = state
         else:
-            self._of_station = tuple(shown)
+            self._of_station = state
+        self._pulse.changed()
+
+    def limits_changed(self, bed: str, limits: Limits) -> None:
+        """Show these limits of a bed."""
+        self._beds[bed].limits = limits
+        self._pulse.changed()
+
+    def session_changed(self, bed: str, session: Session | None, cuff_every: float | None = None) -> None:
+        """Show this session on a bed, or none; `cuff_every` is its phase's interval of cuff readings, minutes."""
+        self._beds[bed].session = session
+        self._beds[bed].cuff_every = cuff_every
         self._pulse.changed()
 
     def station_notice(self, text: str) -> None:
@@ -188,9 +219,35 @@ class LiveHub:
             self._listeners.remove(listener)
 
     @property
+    def beds(self) -> int:
+        """How many there are."""
+        return len(self._beds)
+
+    @property
+    def newest(self) -> dict[str, Newest]:
+        """By bed the reading that was measured last; beds that have had none are not in it."""
+        moment = self._clock.monotonic()
+        last = {
+            name: max(bed.latest.values(), key=lambda it: it.moment) for name, bed in self._beds.items() if bed.latest
+        }
+        return {name: Newest(moment - held.moment, held.reading.age) for name, held in last.items()}
+
+    @property
+    def links(self) -> Counter[LinkState]:
+        """How many devices are in each state, with those states in which none is."""
+        links = Counter(dict.fromkeys(LinkState, 0))
+        links.update(device.state for bed in self._beds.values() for device in bed.devices.values())
+        return links
+
+    @property
     def notice(self) -> str:
         """What is wrong with the station itself; empty when nothing is."""
         return self._notice
+
+    @property
+    def boot(self) -> str:
+        """A word that is another one at each start of the station."""
+        return self._boot
 
     @property
     def viewers(self) -> int:
@@ -215,12 +272,15 @@ class LiveHub:
 
     def snapshot(self) -> dict[str, Any]:
         """Everything that the page shows, ready for JSON; times are RFC 3339 text, ages and durations seconds."""
-        moment = self._clock.monotonic()
+        now, moment = self._clock.now_ns(), self._clock.monotonic()
         return {
             "station": self._station,
+            "boot": self._boot,
             "notice": self._notice,
-            "now": iso(self._clock.now_ns()),
-            "station_alerts": [_alert(signal) for signal in self._of_station],
+            "now": iso(now),
+            "moment": moment,
+            "station_alerts": [_alert(signal) for signal in shown(self._of_station)],
+            "audible_station": audible(self._of_station, moment),
             "beds": [
                 {
                     "id": bed.view.id,
@@ -240,9 +300,13 @@ class LiveHub:
                         }
                         for device in bed.devices.values()
                     ],
-                    "alerts": [_alert(signal) for signal in bed.alerts.shown],
-                    "audio": _activation(bed.alerts.audio, moment),
-                    "alarm": _activation(bed.alerts.alarm, moment),
+                    "session": _session(bed.session, now),
+                    "cuff": _cuff(bed, now, moment),
+                    "limits": {vital: _limits(low, high) for vital, (low, high) in bed.limits.items()},
+                    "alerts": [_alert(signal) for signal in shown(bed.alerts)],
+                    "audio": activation(bed.alerts.audio, moment),
+                    "alarm": activation(bed.alerts.alarm, moment),
+                    "audible": audible(bed.alerts, moment),
                 }
                 for bed in self._beds.values()
             ],
@@ -253,13 +317,37 @@ def _alert(signal: Signal) -> dict[str, Any]:
     return {**line(signal), "present": signal.present, "actor": signal.event.actor}
 
 
-def _activation(activation: Activation, moment: float) -> dict[str, Any]:
-    paused = activation.state is AlertState.PAUSED
+def _session(session: Session | None, now: int) -> dict[str, Any] | None:
+    if session is None:
+        return None
+    started = session.started_at is not None
     return {
-        "state": activation.state.value,
-        "for_s": max(0.0, round(activation.until - moment, 1)) if paused else None,
-        "by": activation.actor,
+        "session": session.id,
+        "reference": session.reference,
+        "phase": session.phase.value,
+        "state": session.state.value,
+        "planned_minutes": session.planned_minutes,
+        "elapsed_s": round(session.elapsed(now), 1) if started else None,
+        "running": session.state is State.RUNNING,
+        "overrun_s": round(session.overrun(now), 1) if started else 0.0,
+        "entries": len(session.entries),
     }
+
+
+def _cuff(bed: _Bed, now: int, moment: float) -> dict[str, Any] | None:
+    """How long until the next cuff reading is due; from the phase's beginning, where there is none since."""
+    if bed.session is None or bed.cuff_every is None:
+        return None
+    since = (now - bed.session.phase_began_at) / NS
+    in_session = (now - bed.session.opened_at) / NS
+    cuffs = [held for held in bed.latest.values() if held.reading.episodic and held.reading.value is not None]
+    ages = [age for held in cuffs if (age := moment - held.moment) <= in_session]
+    since = min(ages, default=since)
+    return {"every_min": bed.cuff_every, "due_s": round(bed.cuff_every * 60 - since, 1)}
+
+
+def _limits(low: float, high: float) -> dict[str, float | None]:
+    return {"low": low if math.isfinite(low) else None, "high": high if math.isfinite(high) else None}
 
 
 def _vitals(bed: _Bed, moment: float) -> dict[str, dict[str, Any]]:

@@ -16,6 +16,7 @@ from drivers.events import Reading, Validity
 from drivers.vitals import VITALS
 from monitor.sessions import recorded
 from monitor.sessions.session import Session
+from monitor.storage.charts import Trace
 from monitor.storage.history import History, ReadingRow
 from monitor.storage.standing import Standing, standing
 
@@ -50,6 +51,16 @@ def read(data_dir: Path, sessions: Sequence[Session], now: int, relative: Callab
     except JournalUnusable as error:
         _log.warning("what stood before cannot be read: %s", error)
         return Before()
+
+
+def recent(data_dir: Path, beds: Iterable[str], now: int, seconds: float) -> list[Trace]:
+    """What was measured on these beds in the last seconds before UTC nanoseconds `now`, for the trends."""
+    try:
+        history = History(data_dir)
+        return [trace for bed in beds for trace in history.chart(bed, now - round(seconds * NS), now)]
+    except JournalUnusable as error:
+        _log.warning("the last minutes before cannot be read: %s", error)
+        return []
 
 
 def _readings(history: History, sessions: Iterable[Session], now: int) -> list[tuple[str, str, Reading]]:

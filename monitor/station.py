@@ -23,6 +23,8 @@ from drivers.device import Device
 from drivers.events import Event, LinkState, Reading
 from drivers.transports.base import Acknowledge
 from drivers.transports.factory import make_transport
+from monitor import restart
+from monitor.accounts.accounts import Accounts
 from monitor.alarm_system import AlarmSystem
 from monitor.buffer import Rings
 from monitor.config import BedConfig, DeviceConfig, StationConfig
@@ -33,14 +35,15 @@ from monitor.notify.notifier import Notifier, Notifiers
 from monitor.notify.registry import make_notifiers
 from monitor.notify.session_topics import SessionTopics
 from monitor.sessions.desk import Desk
-from monitor.sinks.forwarder import RESEND_FILE, Forwarder
+from monitor.sinks.forwarder import RESEND_FILE, Forwarder, Status
 from monitor.sinks.forwarder_thread import ForwarderThread
 from monitor.sinks.influxdb import InfluxdbSink
 from monitor.storage.backlog import Backlog
 from monitor.storage.journal import Journal
-from monitor.web import local_api
-from monitor.web.app import create_app
-from monitor.web.server import PageServer
+from monitor.trends import KEPT
+from monitor.web import station_file
+from monitor.web.front import Front
+from monitor.web.parts import Parts, Recording
 
 log = logging.getLogger(__name__)
 
@@ -48,8 +51,6 @@ TICK = 1.0
 """Seconds between two looks at what the passing of time alone changes."""
 LAST_COMMIT = 1.0
 """Seconds that the last commit is waited for before the links are closed; the journal itself tries once more."""
-PAGE_RETRY = 5.0
-"""Seconds before a page server that failed is started again."""
 
 Addresses = Mapping[tuple[str, str], str]
 """(bed, device) -> the address to use instead of the configuration's: where a simulated device is to be found."""
@@ -96,8 +97,8 @@ class Station:
         """Raises `ConfigError` where the broker's password, or a notifier's secret, is not to be had."""
         self._clock = clock
         self.rings = Rings()
-        views = [_view(bed) for bed in config.beds]
-        self.hub = LiveHub(views, clock, config.site)
+        self._views = [_view(bed) for bed in config.beds]
+        self.hub = LiveHub(self._views, clock, config.site)
         sinks = [] if config.influxdb is None else [InfluxdbSink(config.influxdb, config.site)]
         self.journal = Journal(data_dir, keep_days=config.journal.keep_days, sinks=[sink.name for sink in sinks])
         waveforms = config.influxdb is not None and config.influxdb.waveforms
@@ -116,8 +117,29 @@ class Station:
         self.desk = Desk(config, self.journal, data_dir, clock)
         self.alarms = AlarmSystem(config, self.desk, self.hub, self.journal, data_dir, clock)
         self._token = secrets.token_urlsafe()
-        app = create_app(self.hub, self.desk, self._token, self.alarms.board, self.journal.committed)
-        self.page = PageServer(app, config.web.host, config.web.port if port is None else port)
+        self.accounts = Accounts(data_dir, clock, self.journal.record_audit, login_hours=config.web.login_hours)
+        parts = Parts(
+            self.hub,
+            self.desk,
+            self.alarms.board,
+            self.accounts,
+            web=config.web,
+            site=config.site,
+            token=self._token,
+            committed=self.journal.committed,
+            audit=self.journal.record_audit,
+            recording=Recording(
+                config,
+                data_dir,
+                self.rings,
+                lambda: self.journal.health,
+                lambda: self.journal.commits,
+                self._sinks,
+            ),
+            clock=clock,
+        )
+        self._front = Front(parts, clock, data_dir, port)
+        self.page = self._front.page
         self._data_dir = data_dir
         self._mqtt = config.mqtt.settings()
         self._notifiers = Notifiers([*self._publish(config), *make_notifiers(config.notify, config.site, clock)])
@@ -177,18 +199,20 @@ class Station:
     async def open(self) -> None:
         """Take the journal, then the page's address: so that a second copy hears of the first, not of its port.
 
-        Raises `StationRunning`, `JournalUnusable` or `PortInUse`; nothing is left open then.
+        Raises `StationRunning`, `JournalUnusable`, `PortInUse`, or `ConfigError` where the accounts cannot be used or
+        nobody may be let in; nothing is left open then.
         """
         self.journal.open()
         try:
-            local_api.remove(self._data_dir)
+            station_file.remove(self._data_dir)
+            await self.accounts.load()
             await self.desk.load()
             await self.alarms.take_up()
-            self.page.bind()
+            await self._recall_trends()
+            await self._front.open()
         except BaseException:
             await self.journal.close()
             raise
-        local_api.write(self._data_dir, self.page.address, self._token)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve everything until `stop` is set, then commit and close. `open` comes first."""
@@ -197,13 +221,12 @@ class Station:
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(device.run(), name=f"device {device.name}") for device in self.devices]
-                tasks += [group.create_task(self._tick(), name="tick"), group.create_task(self._serve_page())]
+                tasks += [group.create_task(self._tick(), name="tick"), group.create_task(self._front.serve())]
                 tasks.append(group.create_task(self._notifiers.run(), name="notifiers"))
                 tasks.append(group.create_task(self.alarms.disk.run(), name="disk"))
                 await stop.wait()
-                local_api.remove(self._data_dir)
                 self.hub.close()
-                await self.page.stop()
+                await self._front.stop()
                 for device in self.devices:
                     device.mute()
                 # Not for ever, where the disk refuses.
@@ -213,21 +236,22 @@ class Station:
         finally:
             self.hub.close()
             await asyncio.gather(*(asyncio.to_thread(forwarder.stop) for forwarder in self._forwarders))
+            await self.accounts.close()
             await self.journal.close()
+
+    async def _recall_trends(self) -> None:
+        now = self._clock.now_ns()
+        beds = [view.id for view in self._views]
+        for trace in await asyncio.to_thread(restart.recent, self._data_dir, beds, now, KEPT):
+            self.hub.trends.recall(trace)
 
     async def _tick(self) -> None:
         while True:
             await self._clock.sleep(TICK)
-            self.alarms.tick([it.forwarder.status for it in self._forwarders], self._notifiers.health)
+            self.alarms.tick(self._sinks(), self._notifiers.health)
 
-    async def _serve_page(self) -> None:
-        # A page that fails must not end the recording: it is started again.
-        while not self.hub.closed:
-            try:
-                await self.page.serve()
-            except Exception:
-                log.exception("the page's server failed; starting it again")
-                await self._clock.sleep(PAGE_RETRY)
+    def _sinks(self) -> list[Status]:
+        return [it.forwarder.status for it in self._forwarders]
 
 
 def _view(bed: BedConfig) -> BedView:

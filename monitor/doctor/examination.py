@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from monitor.doctor import machine, reach, records
+from monitor.doctor import machine, page, reach, records
 from monitor.doctor.findings import Check, Finding, Subject, fault
 
 CHECKS: tuple[Check, ...] = (
@@ -14,6 +14,8 @@ CHECKS: tuple[Check, ...] = (
     machine.permissions,
     machine.clock,
     records.station,
+    page.certificate,
+    page.accounts,
     records.journal,
     records.set_aside,
     records.sinks,

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from drivers import registry
 from drivers.clock import NS
+from monitor.accounts.store import ACCOUNTS_FILE
 from monitor.doctor.findings import Finding, Subject, fault, note, ok
 from monitor.storage.connection import JOURNAL_FILE
 
@@ -97,7 +98,8 @@ def permissions(subject: Subject) -> Iterator[Finding]:
     if about.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         good = False
         yield fault("data folder", f"others may write {folder}, and so replace the journal", f"chmod 700 {folder}")
-    for file in sorted([*folder.glob(f"{Path(JOURNAL_FILE).stem}*"), *folder.glob("station.lock")]):
+    patterns = (f"{Path(JOURNAL_FILE).stem}*", "station.lock", ACCOUNTS_FILE)
+    for file in sorted(file for pattern in patterns for file in folder.glob(pattern)):
         try:
             its = file.stat()
         except FileNotFoundError:

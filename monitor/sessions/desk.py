@@ -63,6 +63,8 @@ class Done(NamedTuple):
     entries: tuple[Entry, ...]
     recorded: bool
     """False where the journal cannot be written: the entry waits in memory, and is lost if the station ends now."""
+    again: bool = False
+    """Whether it had been done before, for the same request."""
 
 
 class Desk:
@@ -143,7 +145,7 @@ class Desk:
             # Where the journal cannot be read, what waits is in memory, and was looked for there.
             with contextlib.suppress(JournalUnusable):
                 entry = await asyncio.to_thread(self._stored().with_request, request.request)
-        return None if entry is None else Done(await self._find(entry.session), (entry,), recorded=True)
+        return None if entry is None else Done(await self._find(entry.session), (entry,), recorded=True, again=True)
 
     async def _do(self, request: Request) -> Done:
         self._look_at_clock()

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
 from uuid import uuid4
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, WithJsonSchema
 
 from monitor.forms import Line, Text
 from monitor.sessions.steps import Step
@@ -28,7 +28,7 @@ def _ns(text: object) -> int:
     return at
 
 
-Moment = Annotated[int, BeforeValidator(_ns)]
+Moment = Annotated[int, BeforeValidator(_ns), WithJsonSchema({"type": "string", "format": "date-time"})]
 """RFC 3339 text with a zone; becomes UTC nanoseconds."""
 Reference = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$")]
 """A pseudonym: without blanks, so that nobody writes a patient's full name by habit."""

@@ -67,7 +67,7 @@ class Session:
         self.profile: str = opening.content["profile"]
         self.rules: Mapping[str, Any] = opening.content.get("rules", {})
         """The alert profile as it was at the opening; empty where it was opened before there were profiles."""
-        self.state = _state(self.steps[-1])
+        self.state = state_after(self.steps[-1])
         self.closed_at = self.steps[-1].at if self.state is State.CLOSED else None
         self.stays = tuple(_stays(opening, self.timeline, standing))
         self.bed = "" if self.closed_at is not None else _bed(self.timeline)
@@ -83,7 +83,7 @@ class Session:
         """The step by which the phase began."""
         began = self.steps[-1]
         for shown in reversed(self.steps):
-            if _state(shown).phase is not self.phase:
+            if state_after(shown).phase is not self.phase:
                 break
             began = shown
         return began
@@ -116,7 +116,7 @@ class Session:
     @property
     def start(self) -> Shown | None:
         """The first start of the infusion; None before that."""
-        return next((shown for shown in self.steps if _state(shown) is State.RUNNING), None)
+        return next((shown for shown in self.steps if state_after(shown) is State.RUNNING), None)
 
     @property
     def started_at(self) -> int | None:
@@ -142,7 +142,7 @@ class Session:
         """Seconds for which the infusion has run, without its pauses; `now` is UTC nanoseconds."""
         total = 0
         for shown, after in zip(self.steps, (*self.steps[1:], None), strict=True):
-            if _state(shown) is State.RUNNING:
+            if state_after(shown) is State.RUNNING:
                 until = after.steady if after is not None else self.steady(now)
                 total += max(0, until - shown.steady)
         return total / NS
@@ -201,7 +201,7 @@ def _shift(entry: Entry) -> int:
     return round(entry.content["seconds"] * NS) if entry.kind is Kind.CLOCK_SET else 0
 
 
-def _state(shown: Shown) -> State:
+def state_after(shown: Shown) -> State:
     """Where a session stands after that entry."""
     if shown.entry.kind is Kind.OPENED:
         return State.CHECK_IN

@@ -55,6 +55,7 @@ def answer(session: Session, entries: tuple[Entry, ...], now: int, *, recorded: 
     return {
         "recorded": recorded,
         "session": session.id,
+        "reference": session.reference,
         "bed": session.last_bed,
         "phase": session.phase.value,
         "state": session.state.value,

@@ -1,116 +1,69 @@
-"""The routes, and what guards them.
-
-This form of the page serves this machine only and knows no accounts; it changes nothing, but for commands of the
-station's own user (`local_api`). The guards: only loopback names are answered (so that another site's name which points
-here gets nothing), nothing is loaded from elsewhere, no script or style stands in the markup, and text from outside can
-only ever become text.
-"""
+"""The web application: its routes, each in a file by its subject, behind the guards that they all have."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Callable, Coroutine
+from typing import Any
 
-from starlette.applications import Starlette
-from starlette.datastructures import MutableHeaders
-from starlette.middleware import Middleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
+from fastapi import FastAPI
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
-from starlette.routing import Mount, Route
+from starlette.responses import JSONResponse, Response
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from monitor.alerts.board import AlertBoard
-from monitor.live import LiveHub
-from monitor.sessions.desk import Desk
-from monitor.web import local_api
-from monitor.web.stream import LiveStream
-
-STATIC = Path(__file__).parent / "static"
-
-HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'; "
-        "require-trusted-types-for 'script'"
-    ),
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-}
+from monitor import __version__
+from monitor.web.errors import answers, handle_errors
+from monitor.web.guards import guards, headers_of
+from monitor.web.openapi import description
+from monitor.web.parts import Parts
+from monitor.web.routes import accounts, alerts, beds, health, live, login, metrics, oidc, pages, sessions
+from monitor.web.settings import WebConfig
+from monitor.web.who import Viewer
 
 
-def create_app(
-    hub: LiveHub,
-    desk: Desk | None = None,
-    token: str = "",
-    board: AlertBoard | None = None,
-    committed: local_api.Committed = local_api.at_once,
-) -> Starlette:
-    """The web application that shows `hub`.
-
-    With a desk, and with a board of the same beds, it takes requests for those from who has the token. `committed`
-    waits for the disk.
-    """
-
-    async def page(_request: Request) -> Response:
-        return FileResponse(STATIC / "index.html")
-
-    async def snapshot(_request: Request) -> Response:
-        return JSONResponse(hub.snapshot())
-
-    async def health(_request: Request) -> Response:
-        if hub.closed:
-            return JSONResponse({"status": "stopping"}, status_code=503)
-        if hub.notice:
-            return JSONResponse({"status": hub.notice}, status_code=503)
-        return JSONResponse({"status": "ok"})
-
-    return Starlette(
-        routes=[
-            Route("/", page),
-            Route("/api/live", LiveStream(hub).__call__),
-            Route("/api/snapshot", snapshot),
-            Route("/healthz", health),
-            *([] if desk is None else [local_api.session_route(desk, token)]),
-            *([] if board is None else local_api.alert_routes(board, token, committed)),
-            Mount("/static", StaticFiles(directory=STATIC)),
-        ],
-        middleware=[
-            Middleware(_Headers),
-            Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost", "[::1]"]),
-        ],
-        exception_handlers={Exception: _failed},
+def create_app(parts: Parts) -> FastAPI:
+    """The web application of the station behind `parts`."""
+    app = FastAPI(
+        title="Infusion monitor",
+        version=__version__,
+        description="Records and alerts only: nothing here controls a device, a dose or a measurement.",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+        middleware=guards(parts),
+        exception_handlers={Exception: _failed(parts.web)},
     )
+    app.state.parts = parts
+    handle_errors(app)
+    app.include_router(pages.router(parts))
+    app.include_router(live.router(parts))
+    app.include_router(health.router(parts))
+    app.include_router(metrics.router(parts))
+    app.include_router(login.router(parts))
+    if parts.accounts is not None:
+        app.include_router(accounts.router(parts.accounts))
+        if parts.web.oidc is not None:
+            app.include_router(oidc.router(parts, parts.accounts, parts.web.oidc))
+    if parts.desk is not None:
+        app.include_router(sessions.router(parts, parts.desk))
+    if parts.board is not None:
+        app.include_router(alerts.router(parts, parts.board))
+    if parts.desk is not None and parts.board is not None and parts.recording is not None:
+        app.include_router(beds.router(parts, parts.desk, parts.board, parts.recording))
+    app.mount("/static", StaticFiles(directory=pages.STATIC))
+
+    @app.get("/openapi.json", tags=["description"], responses=answers(401, 403))
+    async def openapi(_person: Viewer) -> dict[str, Any]:
+        """This description."""
+        return description(app)
+
+    return app
 
 
-async def _failed(request: Request, _error: Exception) -> Response:
-    # This answer is made outside the middleware, so it brings the headers itself.
-    return PlainTextResponse(
-        "Internal Server Error", 500, headers=HEADERS | {"Cache-Control": _cache(request.url.path)}
-    )
+def _failed(web: WebConfig) -> Callable[[Request, Exception], Coroutine[Any, Any, Response]]:
+    async def answer(request: Request, _error: Exception) -> Response:
+        body = {"error": "failed", "text": "the station failed at this, its log says how"}
+        # This answer is made outside the guards, so it brings the headers itself.
+        return JSONResponse(body, 500, headers=headers_of(request.url.path, request.url.scheme, web))
 
-
-def _cache(path: str) -> str:
-    # Files may be kept, but are asked for again each time: a page and a station of different versions must not meet.
-    return "no-cache" if path == "/" or path.startswith("/static/") else "no-store"
-
-
-class _Headers:
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-
-        async def with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                headers.update(HEADERS)
-                headers["Cache-Control"] = _cache(scope["path"])
-            await send(message)
-
-        await self._app(scope, receive, with_headers)
+    return answer

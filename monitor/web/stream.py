@@ -1,19 +1,19 @@
 """The live stream: one message for all beds, as server-sent events.
 
-A message is a whole snapshot, so there is nothing to catch up on: a page that was away, or reads slowly, is given the
-present and no past. Backpressure holds the generator, not a queue.
+A message is a whole snapshot of the present, so of that there is nothing to catch up on; of the trends it has the steps
+that changed since the message before. A page that was away says which message it had last, and is given what it missed.
+Backpressure holds the generator, not a queue.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from sse_starlette.sse import SendTimeoutError
-from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
 from monitor.live import LiveHub
@@ -29,26 +29,54 @@ _log = logging.getLogger(__name__)
 
 
 class LiveStream:
-    """Gives each page its stream; pages that are due at the same beat share the text."""
+    """Gives each page its stream; pages that are due at the same beat and had the same before share the text."""
 
     def __init__(self, hub: LiveHub) -> None:
         self._hub = hub
+        self._beat = 0
         self._number = 0
-        self._message = b""
+        """How far the trends are at this beat."""
+        self._messages: dict[int | None, bytes] = {}
+        """Of this beat, by how far the trends of a page are."""
 
-    async def __call__(self, _request: Request) -> EventSourceResponse:
-        """The endpoint."""
-        return _Stream(self._messages())
+    def response(self, last: str | None, may_look: Callable[[], bool]) -> EventSourceResponse:
+        """A stream after the message `last`, where the page had one of this start of the station.
 
-    async def _messages(self) -> AsyncGenerator[bytes, None]:
+        It ends when `may_look` says no.
+        """
+        return _Stream(self._stream(self._place(last), may_look))
+
+    async def _stream(self, place: int | None, may_look: Callable[[], bool]) -> AsyncGenerator[bytes, None]:
         # The hub counts who looks: a page that goes must be counted out at once, not when the loop gets round to it.
         async with aclosing(self._hub.changes()) as changes:
-            async for number in changes:
-                if number != self._number:
-                    text = json.dumps(self._hub.snapshot(), ensure_ascii=False, separators=(",", ":"))
-                    self._message = ServerSentEvent(text, retry=RETRY_MS).encode()
-                    self._number = number
-                yield self._message
+            async for beat in changes:
+                if not may_look():
+                    return
+                if beat != self._beat:
+                    self._beat, self._number = beat, self._hub.trends.number
+                    self._messages.clear()
+                message = self._messages.get(place)
+                if message is None:
+                    message = self._messages[place] = self._message(place)
+                place = self._number
+                yield message
+
+    def _message(self, place: int | None) -> bytes:
+        content = {
+            **self._hub.snapshot(),
+            "trends": self._hub.trends.since(place or 0),
+            "trends_from": "start" if place is None else "id",
+        }
+        text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+        return ServerSentEvent(text, id=f"{self._hub.boot}.{self._number}", retry=RETRY_MS).encode()
+
+    def _place(self, last: str | None) -> int | None:
+        """How far the trends of a page are that had that message; None where it has to begin anew."""
+        boot, _, number = (last or "").partition(".")
+        if boot != self._hub.boot or not (number.isascii() and number.isdigit()) or len(number) > 18:
+            return None
+        place = int(number)
+        return place if place <= self._hub.trends.number else None
 
 
 class _Stream(EventSourceResponse):

@@ -38,10 +38,17 @@ function noteOf(alert) {
   return alert.state === "acknowledged" ? `✓ seen by ${alert.actor || "somebody"}` : "";
 }
 
-/** What is shown of alerts, with how long each stands and how it is told. */
+/**
+ * What is shown of alerts, with how long each stands and how it is told; `key` is another one for each.
+ *
+ * Of a group there are two where what is over, and waits for an answer, is more urgent than what is present.
+ */
 export function told(alerts, now, alarm) {
+  const groups = new Set();
+  const keyOf = ({ group }) => (groups.size === groups.add(group).size ? `${group} present` : group);
   return alerts.map((alert) => ({
     ...alert,
+    key: keyOf(alert),
     text: alert.state === "latched" ? `was: ${alert.text.replace(OVER, "")}` : alert.text,
     note: noteOf(alert),
     signal: signalOf(alert, alarm),
@@ -49,14 +56,36 @@ export function told(alerts, now, alarm) {
   }));
 }
 
-/** What of a bed's signals is paused or off, in words. */
+/** What of a bed's signals is paused or off, in words: `text`, what is `left` of a pause, and `by` whom. */
 export function inhibitions(bed) {
   const shown = [];
   for (const [what, name] of [["alarm", "Alarms"], ["audio", "Audio"]]) {
     const { state, for_s: left, by } = bed[what];
     if (state === "on") continue;
-    const words = state === "off" ? `${name} OFF` : `${name} paused ${minutes(Math.ceil(left))}`;
-    shown.push({ what, state, text: by ? `${words}, by ${by}` : words });
+    const paused = state !== "off";
+    shown.push({
+      what,
+      state,
+      text: paused ? `${name} paused ` : `${name} OFF`,
+      left: paused ? minutes(Math.ceil(left)) : "",
+      by: by ? `, by ${by}` : "",
+    });
   }
   return shown;
+}
+
+/** What can be done about all alerts of a bed: `request` is what the station is to be asked. */
+export function actionsOf(bed) {
+  const actions = [];
+  if (bed.alerts.some((alert) => alert.state !== "acknowledged")) {
+    actions.push({ what: "seen", text: "Acknowledge", symbol: "acknowledge", request: { verb: "acknowledge" } });
+  }
+  for (const [what, name] of [["audio", "audio"], ["alarm", "alarms"]]) {
+    if (bed[what].state !== "on") {
+      actions.push({ what, text: `Resume ${name}`, symbol: `${what}-on`, request: { verb: "on", what } });
+    } else if (what === "audio" && bed.alerts.length > 0) {
+      actions.push({ what, text: `Pause ${name}`, symbol: "audio-paused", request: { verb: "pause", what } });
+    }
+  }
+  return actions;
 }

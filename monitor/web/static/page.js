@@ -1,98 +1,57 @@
-// The connection and the watchdog: what is shown is the present, or it is taken away.
+// Starts everything, and hands every message of the station to what shows it.
 
 import { loudest, rankOf } from "./alerts.js";
+import * as api from "./api.js";
+import * as chair from "./chair.js";
+import * as connection from "./connection.js";
+import { setHidden, setText } from "./dom.js";
+import * as sound from "./sound.js";
+import * as theme from "./theme.js";
+import { wrong } from "./toast.js";
+import * as trends from "./trends.js";
+import * as views from "./views.js";
+import * as wake from "./wake.js";
 import { Wall } from "./wall.js";
-
-/** Milliseconds without a message after which nothing shown may be taken for the present. */
-const SILENCE = 5000;
-/** Milliseconds that a connection is given before another is tried. */
-const PATIENCE = 3000;
-const LOOK_EVERY = 250;
+import * as who from "./who.js";
 
 const at = (id) => document.getElementById(id);
-const wall = new Wall(at("wall"), at("standing"), at("station-alerts"));
+const wall = new Wall(at("wall"), at("standing"), at("station-alerts"), ofStation);
 
-let source = null;
-let opened = 0;
-let heard = performance.now();
-let heardWall = Date.now();
-let stationTime = new Date();
 let stationName = "Nurse station";
-let live = false;
+/** What was announced, or stood when the page was opened. */
 let known = null;
 
-function time(date) {
-  return [date.getHours(), date.getMinutes(), date.getSeconds()].map((it) => String(it).padStart(2, "0")).join(":");
-}
-
-// performance.now() may stand still while the machine sleeps, and the wall clock may be set back: the longer counts.
-function silence() {
-  return Math.max(performance.now() - heard, Date.now() - heardWall);
-}
-
-function connect() {
-  source?.close();
-  opened = performance.now();
-  source = new EventSource("/api/live");
-  source.onmessage = (message) => receive(JSON.parse(message.data));
-  source.onerror = () => {
-    if (live) connection("lost", "Connection lost, reconnecting");
-  };
-}
-
-function receive(snapshot) {
-  if (opened < heard && silence() > SILENCE) {
-    // After a sleep the old connection first hands over what it had kept: that is the past.
-    connect();
-    return;
+/** Have something done about the alerts of the station itself. */
+async function ofStation(request) {
+  try {
+    await api.post("/api/alerts", { ...request, bed: "" });
+  } catch (problem) {
+    wrong(problem.text ?? String(problem));
   }
-  stationTime = new Date(snapshot.now);
-  wall.show(snapshot.beds, snapshot.station_alerts, stationTime.getTime());
-  const all = [...snapshot.beds, { id: "", label: "Station", alerts: snapshot.station_alerts }];
+}
+
+/** Show one message, which is the present. */
+function show(message) {
+  trends.take(message, Date.parse(message.now) / 1000);
+  const all = [...message.beds, { id: "", label: "Station", alerts: message.station_alerts }];
+  stationName = message.station;
+  setText(at("station"), stationName);
+  setText(at("notice"), message.notice);
+  // What is to be heard waits for nothing that is to be seen.
+  sound.hear(message);
+  wall.show(message, trends);
+  chair.show(message, trends);
   announce(all);
-  heard = performance.now();
-  heardWall = Date.now();
-  stationName = snapshot.station;
-  at("station").textContent = stationName;
-  at("clock").textContent = time(stationTime);
-  if (at("notice").textContent !== snapshot.notice) at("notice").textContent = snapshot.notice;
   title(all);
-  if (!live) {
-    live = true;
-    document.body.classList.remove("not-live");
-    at("not-live").hidden = true;
-    at("not-live-text").textContent = "";
-  }
-  connection("live", "Live");
 }
 
-function notLive() {
-  live = false;
+/** Take away all that is no longer the present. */
+function lost() {
   wall.withhold();
-  document.body.classList.add("not-live");
-  document.title = `NOT LIVE - ${stationName}`;
-  at("clock").textContent = "--:--:--";
+  chair.withhold();
+  sound.lost();
   at("announcer").textContent = "";
-  const words = document.createElement("strong");
-  words.textContent = "NOT LIVE";
-  const since = document.createElement("span");
-  since.textContent = `since ${time(stationTime)}`;
-  at("not-live-text").replaceChildren(words, " ", since);
-  at("not-live").hidden = false;
-  connection("lost", "Not live, reconnecting");
-}
-
-function watch() {
-  const silent = silence() > SILENCE;
-  if (silent && !document.body.classList.contains("not-live")) notLive();
-  const given = performance.now() - opened;
-  if (given > PATIENCE && (silent || source.readyState === EventSource.CLOSED)) connect();
-}
-
-function connection(state, text) {
-  const shown = at("connection");
-  if (shown.dataset.state !== state) shown.dataset.state = state;
-  if (shown.textContent !== text) shown.textContent = text;
+  document.title = `NOT LIVE - ${stationName}`;
 }
 
 function title(beds) {
@@ -114,7 +73,13 @@ function announce(beds) {
   known = new Set(words.keys());
 }
 
-connect();
-setInterval(watch, LOOK_EVERY);
-for (const event of ["visibilitychange", "resume"]) document.addEventListener(event, watch);
-for (const event of ["pageshow", "focus", "online"]) window.addEventListener(event, watch);
+views.watch((bed) => {
+  setHidden(at("wall"), bed !== null);
+  setHidden(at("chair"), bed === null);
+});
+theme.start();
+who.start();
+sound.start();
+wake.start();
+chair.start(at("chair"));
+connection.start({ show, lost });

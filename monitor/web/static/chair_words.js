@@ -1,0 +1,45 @@
+// The words of the chair page, times as people read them, and what its lists are in.
+
+import { element, setAttribute } from "./dom.js";
+
+/** The parts of a visit, by the state of a session. */
+export const STATES = {
+  check_in: "Check-in",
+  baseline: "Baseline",
+  running: "Infusion running",
+  paused: "Infusion paused",
+  stopped: "Infusion stopped",
+  recovery: "Recovery",
+};
+
+/** 12:03:10, by this computer's zone; `at` is RFC 3339 text or milliseconds. */
+export function timeOf(at) {
+  const date = new Date(at);
+  return [date.getHours(), date.getMinutes(), date.getSeconds()].map((it) => String(it).padStart(2, "0")).join(":");
+}
+
+/** The same, with the day where it is not that of `now` (milliseconds). */
+export function whenOf(at, now) {
+  const date = new Date(at);
+  const day = date.toDateString() === new Date(now).toDateString() ? "" : `${date.getDate()}.${date.getMonth() + 1}. `;
+  return day + timeOf(at);
+}
+
+/** Text of what went wrong, for people. */
+export function textOf(error) {
+  return error.text ?? String(error);
+}
+
+/** What a vital is called on this bed; its key where the bed does not have it. */
+export function labelOf(bed, vital) {
+  return bed?.vitals[vital]?.label ?? vital.replaceAll("_", " ");
+}
+
+/** A box that scrolls, also by the keyboard. */
+export function scroller(label, ...children) {
+  const made = element("div", "scroll", ...children);
+  made.tabIndex = 0;
+  setAttribute(made, "role", "group");
+  setAttribute(made, "aria-label", label);
+  return made;
+}
