@@ -57,9 +57,9 @@ _ROUNDS = 4
 _SAMPLES = 150
 """Of each case in a round."""
 _WARM_UP = 20
-_DEVICE = Kind("nonin", {"format": "8"})
+DEVICE = Kind("nonin", {"format": "8"})
 _RULE, _LIMIT = "bench", 120
-_KEYS = [(rate, 97) for turn in range(380) for rate in (_LIMIT + 1 + turn % 19, 60 + turn % 40)]
+KEYS = [(rate, 97) for turn in range(380) for rate in (_LIMIT + 1 + turn % 19, 60 + turn % 40)]
 """Outside and inside in turn; neither lasts, so that no other rule comes on."""
 _PATIENCE = 20.0
 
@@ -148,8 +148,8 @@ async def _run(case: _Case) -> None:
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         sink = stack.enter_context(_port(listens=case.listens))
-        device = await stack.enter_async_context(Numbered(_DEVICE, _KEYS))
-        settings = config_file.load(_written(folder, device.address, sink if case.sink else None))
+        device = await stack.enter_async_context(Numbered(DEVICE, KEYS))
+        settings = config_file.load(configured(folder, device.address, sink if case.sink else None))
         station = Station(settings, SystemClock(), data_dir=folder, port=0)
         came: list[tuple[float, AlertEvent]] = []
 
@@ -178,9 +178,9 @@ def _check(told: list[AlertEvent], rates: list[int], case: str) -> None:
         raise RuntimeError(f"{case}: {len(told)} changes of {len(rates)} were told, or not in order")
 
 
-def _written(folder: Path, address: str, sink: socket.socket | None) -> Path:
+def configured(folder: Path, address: str, sink: socket.socket | None = None) -> Path:
     """The configuration's file, beside its profile: the shipped one with a rule that has no delay."""
-    whole: dict[str, Any] = json.loads(configuration([_DEVICE], [address]))
+    whole: dict[str, Any] = json.loads(configuration([DEVICE], [address]))
     profile = {
         "profile": _RULE,
         "extends": DEFAULT,
