@@ -138,9 +138,9 @@ def test_the_health_check_knows_a_running_station(tmp_path: Path) -> None:
     station = RunningStation(tmp_path / "data")
 
     def healthy() -> bool:
-        page = code.replace("http://127.0.0.1:8080/", f"{station.page}/")
-        assert page != code
-        done = subprocess.run([sys.executable, flag, page], check=False, capture_output=True, timeout=secrets.PATIENCE)
+        here = code.replace("/var/lib/infusion-monitor", str(tmp_path / "data"))
+        assert here != code
+        done = subprocess.run([sys.executable, flag, here], check=False, capture_output=True, timeout=secrets.PATIENCE)
         return done.returncode == 0
 
     try:

@@ -26,8 +26,9 @@ from monitor.live import BedView, LiveHub
 from monitor.storage.history import History
 from monitor.storage.lock import StationLock
 from monitor.storage.rows import alert_row
-from monitor.web import local_api
+from monitor.web import station_file
 from monitor.web.app import create_app
+from monitor.web.parts import Parts
 from monitor.web.server import PageServer
 from tests.monitor.program import Start, call, wait_for
 from tests.monitor.storage.helpers import commit, database
@@ -77,9 +78,9 @@ async def board(data: Path, held: StationLock, disk: Disk) -> AsyncIterator[Aler
         rule = "spo2_low" if bed else "disk"
         board.detected(bed, [AlertEvent(bed, rule, kind, Priority.HIGH, ON, SystemClock.now_ns(), text)])
     hub = LiveHub([BedView(bed, bed, ()) for bed in BEDS], SystemClock())
-    server = PageServer(create_app(hub, token=TOKEN, board=board, committed=disk), port=0)
+    server = PageServer(create_app(Parts(hub, board=board, token=TOKEN, committed=disk)), port=0)
     server.bind()
-    local_api.write(data, server.address, TOKEN)
+    station_file.write(data, server.address, TOKEN)
     task = asyncio.create_task(server.serve())
     yield board
     await server.stop()
@@ -258,7 +259,7 @@ ANSWER = {"told": [], "bed": "chair-1", "alerts": [], "recorded": True, **SIGNAL
 
 @pytest.fixture
 def client(data: Path, monkeypatch: pytest.MonkeyPatch) -> AlertClient:
-    monkeypatch.setattr(desk_client, "_BETWEEN", 0.02)
+    monkeypatch.setattr(desk_client, "BETWEEN", 0.02)
     return AlertClient(data)
 
 
@@ -282,7 +283,7 @@ def foreign(data: Path) -> Iterator[Callable[..., list[str]]]:
                 pass
 
         servers.append(http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler))
-        local_api.write(data, f"http://127.0.0.1:{servers[-1].server_port}", TOKEN)
+        station_file.write(data, f"http://127.0.0.1:{servers[-1].server_port}", TOKEN)
         threading.Thread(target=servers[-1].serve_forever, daemon=True).start()
         return asked
 
@@ -349,7 +350,8 @@ def test_what_is_no_station_is_never_believed(
     status: int,
     content: object,
 ) -> None:
-    monkeypatch.setattr(desk_client, "PATIENCE", 0.1)
+    # There is no second attempt; the only one has all the time that it wants.
+    monkeypatch.setattr(desk_client, "BETWEEN", 3600)
     foreign(answers(status, content))
     with pytest.raises(StationSilent, match="not known whether that was done"):
         client.do(ASKED)
@@ -375,7 +377,7 @@ def test_a_station_that_says_nothing_is_not_taken_for_none(
         client.stands()
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
-        local_api.write(data, f"http://127.0.0.1:{silent.getsockname()[1]}", TOKEN)
+        station_file.write(data, f"http://127.0.0.1:{silent.getsockname()[1]}", TOKEN)
         # Nobody listens there: whatever is said is surely not done.
         with pytest.raises(StationSilent, match=r"does not answer: .*refused"):
             client.do(ASKED)

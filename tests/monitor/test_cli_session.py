@@ -28,7 +28,7 @@ from monitor.config import StationConfig
 from monitor.sessions import desk as desk_module
 from monitor.storage.lock import StationLock
 from monitor.storage.session_entries import SessionEntries
-from monitor.web import local_api
+from monitor.web import station_file
 from tests.monitor.program import COMMAND, ROOT, Start, call
 from tests.monitor.sessions.helpers import settable
 
@@ -290,7 +290,7 @@ def configuration() -> StationConfig:
 
 @pytest.fixture
 def client(data: Path, configuration: StationConfig, monkeypatch: pytest.MonkeyPatch) -> DeskClient:
-    monkeypatch.setattr(desk_client, "_BETWEEN", 0.02)
+    monkeypatch.setattr(desk_client, "BETWEEN", 0.02)
     data.mkdir()
     return DeskClient(data, lambda: configuration)
 
@@ -329,7 +329,7 @@ class Foreign:
 
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.address = f"http://127.0.0.1:{self._server.server_port}"
-        local_api.write(data, self.address, "first")
+        station_file.write(data, self.address, "first")
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     def close(self) -> None:
@@ -371,7 +371,7 @@ def test_a_station_that_dies_with_the_request_leaves_no_doubt(
 
 def test_a_station_that_was_started_again_is_asked_again(data: Path, client: DeskClient, held: StationLock) -> None:
     def refuse(handler: http.server.BaseHTTPRequestHandler, body: bytes) -> None:
-        local_api.write(data, station.address, "second")
+        station_file.write(data, station.address, "second")
         answers(401, {"error": "unauthorized", "text": "no"})(handler, body)
 
     station = Foreign(data, refuse, answers(500, b"Internal Server Error"), answers(200, DONE))
@@ -396,7 +396,8 @@ def test_a_station_that_only_starts_is_waited_for(data: Path, client: DeskClient
 def test_what_is_no_station_is_never_believed(
     data: Path, client: DeskClient, held: StationLock, monkeypatch: pytest.MonkeyPatch, status: int, content: object
 ) -> None:
-    monkeypatch.setattr(desk_client, "PATIENCE", 0.1)
+    # There is no second attempt; the only one has all the time that it wants.
+    monkeypatch.setattr(desk_client, "BETWEEN", 3600)
     station = Foreign(data, answers(status, content))
     with pytest.raises(StationSilent, match="not known whether that was done"):
         client.do(opening())
@@ -408,12 +409,16 @@ def test_nobody_answers(data: Path, client: DeskClient, held: StationLock, monke
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
-        local_api.write(data, f"http://127.0.0.1:{silent.getsockname()[1]}", "x")
+        station_file.write(data, f"http://127.0.0.1:{silent.getsockname()[1]}", "x")
         with pytest.raises(StationSilent, match=f"--request {'c' * 32}"):
             client.do(opening())
-    with pytest.raises(StationSilent, match=r"did not answer: .*refused"):
-        client.do(opening())
-    local_api.remove(data)
+    with socket.socket() as nobody:
+        # Bound and never listening: nobody else is given that port meanwhile.
+        nobody.bind(("127.0.0.1", 0))
+        station_file.write(data, f"http://127.0.0.1:{nobody.getsockname()[1]}", "x")
+        with pytest.raises(StationSilent, match=r"did not answer: .*refused"):
+            client.do(opening())
+    station_file.remove(data)
     with pytest.raises(StationSilent, match="has not said where"):
         client.do(opening())
 
