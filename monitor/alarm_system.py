@@ -87,6 +87,9 @@ class AlarmSystem:
             if device in self._devices.get(bed, ()):
                 # Where the clock was set back they seem to come from the future.
                 self.board.replay(bed, device, [reading], moment - max(0, now - reading.received_at) / NS)
+                if reading.episodic:
+                    # What else was measured is no longer the present.
+                    self._hub.recall(bed, device, reading, moment - max(0, now - reading.observed_at) / NS)
         stood = [one.event for one in before.standing]
         self._watch.restore([event for event in stood if event.bed == STATION])
         self._desk.asked(stood)

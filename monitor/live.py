@@ -176,6 +176,11 @@ class LiveHub:
             listener(bed, device, events)
         self._pulse.changed()
 
+    def recall(self, bed: str, device: str, reading: Reading, measured: float) -> None:
+        """Take up what was measured before the station's start, at monotonic seconds `measured`."""
+        one = self._beds[bed]
+        one.latest[reading.vital] = _Held(reading, one.devices[device], measured)
+
     def link_changed(self, bed: str, device: str, state: LinkState, detail: str, at: int) -> None:
         """Take a new state of a device's link; `at` is UTC nanoseconds."""
         held = self._beds[bed].devices[device]

@@ -1,4 +1,4 @@
-"""What people ask of alerts: one form for each verb of the command line and of the local API; and what stands, as JSON.
+"""What people ask of alerts, a form for each verb of command line, page and API; and what stands, as JSON.
 
 An empty name in place of a bed is the station itself, as in every event of an alert.
 """

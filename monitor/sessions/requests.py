@@ -1,4 +1,4 @@
-"""What people ask of a session: one form for each verb of the command line and of the local API."""
+"""What people ask of a session: one form for each verb of the command line, the page and its API."""
 
 from __future__ import annotations
 

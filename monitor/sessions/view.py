@@ -1,4 +1,4 @@
-"""A session as JSON: for the command line, the local API and a clinic's own systems. Times are RFC 3339 text."""
+"""A session as JSON: for the command line, the page and a clinic's own systems. Times are RFC 3339 text."""
 
 from __future__ import annotations
 

@@ -76,8 +76,8 @@ class Clinic:
         self.journal.open()
         self.desk = Desk(config, self.journal, self.folder, self.clock)
         views = tuple(DeviceView(it, it, ()) for it in self.devices)
-        hub = LiveHub([BedView(bed, bed, views) for bed in self.beds], self.clock)
-        self.alarms = AlarmSystem(config, self.desk, hub, self.journal, self.folder, self.clock)
+        self.hub = LiveHub([BedView(bed, bed, views) for bed in self.beds], self.clock)
+        self.alarms = AlarmSystem(config, self.desk, self.hub, self.journal, self.folder, self.clock)
         self.alarms.told_by(SimpleNamespace(notify=self.told.extend))  # type: ignore[arg-type]  # all that it asks for
         await self.desk.load()
         await self.alarms.take_up()

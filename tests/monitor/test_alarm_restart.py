@@ -40,6 +40,16 @@ async def test_what_stands_is_told_once_over_restarts(clinic: Clinic) -> None:
     assert clinic.recorded("spo2_low") == ["on", "acknowledged", "off"]
 
 
+async def test_the_page_has_the_sessions_last_cuff_reading_again_with_its_age_and_nothing_else(clinic: Clinic) -> None:
+    await clinic.do("open", bed="one", reference="P-1")
+    await clinic.seconds(1, nibp_sys=121, spo2=97)
+    await clinic.restart(40)
+    bed = clinic.hub.snapshot()["beds"][0]
+    cuff = bed["vitals"]["nibp_sys"]
+    assert (cuff["value"], cuff["age_s"], cuff["state"]) == (121, 40, "fresh")
+    assert "spo2" not in bed["vitals"]
+
+
 async def test_a_reading_of_an_earlier_phase_raises_nothing_silently_at_a_restart(clinic: Clinic) -> None:
     await clinic.do("open", bed="one", reference="P-1")
     await clinic.seconds(1, nibp_sys=172)

@@ -113,5 +113,7 @@ function reveal() {
 
 say(PROVIDER.get(query.get("error")) ?? "");
 at("login").addEventListener("submit", submit);
+// Before that it would do nothing.
+at("go").disabled = false;
 at("reveal").addEventListener("click", reveal);
 begin();
