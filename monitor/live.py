@@ -343,8 +343,9 @@ def _cuff(bed: _Bed, now: int, moment: float) -> dict[str, Any] | None:
     """How long until the next cuff reading is due; from the phase's beginning, where there is none since."""
     if bed.session is None or bed.cuff_every is None:
         return None
-    since = (now - bed.session.phase_began_at) / NS
-    in_session = (now - bed.session.opened_at) / NS
+    since, in_session = (
+        (now - bed.session.by_present_clock(shown)) / NS for shown in (bed.session.phase_began, bed.session.steps[0])
+    )
     cuffs = [held for held in bed.latest.values() if held.reading.episodic and held.reading.value is not None]
     ages = [age for held in cuffs if (age := moment - held.moment) <= in_session]
     since = min(ages, default=since)

@@ -116,6 +116,10 @@ class Gate:
         names = frozenset(LOOPBACK_NAMES) if at_door(request) else web.answered
         if not _named(request.headers.getlist("host"), names):
             return Refusal(400, "bad_request", "the station is not called that (web.names says how browsers call it)")
+        if "content-length" in request.headers and "transfer-encoding" in request.headers:
+            # A proxy that goes by the other one of them would take the rest for somebody else's request.
+            text = "both Content-Length and Transfer-Encoding"
+            return Refusal(400, "bad_request", text, headers={"Connection": "close"})
         if at_door(request):
             return None if is_command(request) else unauthorized(request)
         if not web.trusted_proxies and proxied(request) and (web.tls is None or self._parts.open):

@@ -6,9 +6,10 @@ import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from drivers.clock import Clock, SystemClock
+from monitor.accounts.accounts import Accounts
 from monitor.alerts.board import AlertBoard
 from monitor.buffer import Rings
 from monitor.config import StationConfig
@@ -17,9 +18,6 @@ from monitor.sessions.desk import Desk
 from monitor.sinks.forwarder import Status
 from monitor.storage.journal import Commits, Health
 from monitor.web.settings import WebConfig
-
-if TYPE_CHECKING:
-    from monitor.accounts.accounts import Accounts
 
 Committed = Callable[[float], Awaitable[bool]]
 """Waits, so many seconds at most, until all that was recorded is on disk; gives whether it is."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections import Counter
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
@@ -20,6 +21,8 @@ from monitor.live import LiveHub
 
 PING = 15
 """Seconds between comments for what stands between; the page itself goes by the snapshots, one a second."""
+EACH, ALL = 250, 400
+"""Streams of one person or machine, and of all of them: others, and what people do, must still get a connection."""
 SEND_TIMEOUT = 5.0
 """Seconds after which a page that does not read is let go."""
 RETRY_MS = 1000
@@ -38,13 +41,19 @@ class LiveStream:
         """How far the trends are at this beat."""
         self._messages: dict[int | None, bytes] = {}
         """Of this beat, by how far the trends of a page are."""
+        self._open: Counter[str] = Counter()
+        """Streams by whose they are."""
 
-    def response(self, last: str | None, may_look: Callable[[], bool]) -> EventSourceResponse:
+    def has_room(self, whose: str) -> bool:
+        """Whether that person or machine may have one more."""
+        return self._open[whose] < EACH and self._open.total() < ALL
+
+    def response(self, last: str | None, may_look: Callable[[], bool], whose: str = "") -> EventSourceResponse:
         """A stream after the message `last`, where the page had one of this start of the station.
 
         It ends when `may_look` says no.
         """
-        return _Stream(self._stream(self._place(last), may_look))
+        return _Stream(self._stream(self._place(last), may_look), self._open, whose)
 
     async def _stream(self, place: int | None, may_look: Callable[[], bool]) -> AsyncGenerator[bytes, None]:
         # The hub counts who looks: a page that goes must be counted out at once, not when the loop gets round to it.
@@ -80,13 +89,18 @@ class LiveStream:
 
 
 class _Stream(EventSourceResponse):
-    def __init__(self, messages: AsyncGenerator[bytes, None]) -> None:
+    def __init__(self, messages: AsyncGenerator[bytes, None], counted: Counter[str], whose: str) -> None:
         super().__init__(messages, ping=PING, send_timeout=SEND_TIMEOUT)
         self._messages = messages
+        self._counted = counted
+        self._whose = whose
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async with aclosing(self._messages):
-            try:
+        self._counted[self._whose] += 1
+        try:
+            async with aclosing(self._messages):
                 await super().__call__(scope, receive, send)
-            except SendTimeoutError:
-                _log.warning("a page has not read for %g s; its stream was ended", SEND_TIMEOUT)
+        except SendTimeoutError:
+            _log.warning("a page has not read for %g s; its stream was ended", SEND_TIMEOUT)
+        finally:
+            self._counted[self._whose] -= 1

@@ -113,15 +113,22 @@ class Clinic:
                 stderr=subprocess.DEVNULL,
                 cwd=ROOT,
             )
+            assert station.stdout is not None
+            said = b""
             try:
-                await asyncio.sleep(chance.uniform(0, 0.7) if crash % 2 else chance.uniform(0.7, 3.0))
+                if crash % 2:
+                    await asyncio.sleep(chance.uniform(0, 0.7))
+                else:
+                    # How long it starts is the machine's affair; it then records for a while.
+                    said = await station.stdout.readline()
+                    await asyncio.sleep(chance.uniform(0, 2))
                 assert station.returncode is None, "the station ended by itself"
             finally:
                 # Whatever ends the test, this must not outlive it.
                 if station.returncode is None:
                     station.kill()
-            said, _ = await station.communicate()
-            self.killed_at_start += not said
+            more, _ = await station.communicate()
+            self.killed_at_start += not said + more
 
     async def kill_servers(self, chance: random.Random) -> None:
         """It dies at some moment too, and is away for some time."""

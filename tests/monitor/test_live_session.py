@@ -126,3 +126,14 @@ def test_what_is_to_be_heard_is_what_nobody_has_acknowledged_or_paused(hub, stat
 
 def test_the_boot_word_is_another_one_at_each_start(hub, clock):
     assert hub.snapshot()["boot"] == hub.boot != LiveHub([], clock).boot
+
+
+async def test_a_clock_that_is_set_back_makes_no_cuff_reading_less_due(hub, clock, visit):
+    visit.enter(Of.STEP, step="start")
+    cuff(hub, clock, nibp_sys=120)
+    await clock.advance(400)
+    clock.jump(-3600)
+    visit.enter(Of.CLOCK_SET, seconds=-3600.0)
+    assert bed(hub)["cuff"]["due_s"] == -100
+    cuff(hub, clock, nibp_sys=120)
+    assert bed(hub)["cuff"]["due_s"] == 300

@@ -2,8 +2,10 @@
 
 import * as api from "./api.js";
 import * as cover from "./cover.js";
+import * as places from "./places.js";
 import { StationTime } from "./station_time.js";
 import { Stream } from "./stream.js";
+import { every } from "./ticks.js";
 import { notice } from "./toast.js";
 import * as trends from "./trends.js";
 
@@ -45,8 +47,8 @@ let boot = null;
 /** Have `show` called with every message, and `lost` when what it showed is no longer the present. */
 export function start({ show, lost }) {
   parts = { show, lost };
-  stream.renew();
-  setInterval(watch, LOOK_EVERY);
+  places.take(() => stream.renew(), lose);
+  every(LOOK_EVERY, watch);
   for (const event of ["visibilitychange", "resume"]) document.addEventListener(event, watch);
   for (const event of ["pageshow", "focus"]) window.addEventListener(event, watch);
   // A page that is put to sleep wakes up with what it showed: that must not be seen before the watchdog looks.
@@ -164,6 +166,8 @@ function sayLive(steady) {
 function sayWhy(steady) {
   if (loggedOut) {
     cover.explain("Logged out", "Your login has ended.", { text: "Log in again", href: cover.loginPath() });
+  } else if (!places.mine) {
+    cover.explain("Not live, too many pages", "Other pages of this browser show the station already: close some.");
   } else if (stream.comes(steady)) {
     const late = cover.span(station.age(latest));
     cover.explain("Not live, too slow", `The connection is too slow: messages come ${late} late.`);

@@ -5,6 +5,7 @@ import { Symbol, button, element, setData, setHidden, setText } from "./dom.js";
 import { minutes } from "./numerics.js";
 import { Player } from "./player.js";
 import { recall, remember } from "./remembered.js";
+import { every } from "./ticks.js";
 
 const LOOK_EVERY = 100;
 /** Milliseconds in which the output must have gone on. */
@@ -34,6 +35,8 @@ let player = null;
 /** What is to be heard now, and of which beds. */
 let wanted = null;
 let calling = new Set();
+/** The beds, and the station, as the last message had them. */
+let before = new Map();
 /** How far the output was when it was last looked at. */
 let output = { at: 0, time: 0 };
 
@@ -61,7 +64,7 @@ export function start() {
   document.getElementById("sound").replaceChildren(without, turnOn, controls, quiet);
   document.addEventListener("click", closeOutside);
   for (const gesture of ["pointerup", "keydown"]) document.addEventListener(gesture, touched);
-  setInterval(look, LOOK_EVERY);
+  every(LOOK_EVERY, look);
   if (!("AudioContext" in window)) become("impossible");
   else if (recall(CHOSEN) === "on") switchOn();
   else become("off");
@@ -75,7 +78,8 @@ export function hear(snapshot) {
   const now = new Set(places.filter((it) => it.audible !== null && it.audible === loudest).map((it) => it.id));
   const another = [...now].some((id) => !calling.has(id));
   const quieter = places.filter((it) => calling.has(it.id) && rankOf(it.audible) < rankOf(wanted));
-  const answered = quieter.some(isAnswered);
+  const answered = quieter.some((it) => isAnswered(it, before.get(it.id)));
+  before = new Map(places.map((it) => [it.id, it]));
   calling = now;
   want(loudest, { another, answered });
   sayQuiet(snapshot.beds);
@@ -84,15 +88,19 @@ export function hear(snapshot) {
 /** Nothing is known any more: that is sounded too. */
 export function lost() {
   calling = new Set();
+  before = new Map();
   want("lost", { delay: LOST_AFTER });
   setText(quiet, "");
 }
 
 const rankOf = (signal) => SIGNALS[signal]?.rank ?? 0;
 
-/** Whether what is less to be heard than before is so because somebody wanted that. */
-function isAnswered({ audio, alarm, alerts }) {
-  return audio.state !== "on" || alarm.state !== "on" || alerts.some((it) => it.state === "acknowledged");
+/** Whether what is less to be heard than before is so because somebody has just wanted that. */
+function isAnswered(now, was) {
+  if (was === undefined) return false;
+  const isSeen = (place, rule) => place.alerts.some((it) => it.rule === rule && it.state === "acknowledged");
+  const quiet = ["audio", "alarm"].some((what) => now[what].state !== "on" && was[what].state === "on");
+  return quiet || now.alerts.some(({ rule }) => isSeen(now, rule) && !isSeen(was, rule));
 }
 
 function want(signal, how) {

@@ -1,5 +1,7 @@
 // The stream of the station's messages, opened again and again until it comes.
 
+import * as places from "./places.js";
+
 const PATH = "/api/live";
 /** Milliseconds between two attempts to connect, the last for ever after. */
 const BACK_OFF = [1000, 2000, 3500, 5000];
@@ -66,6 +68,7 @@ export class Stream {
 
   /** Give this stream up and open another; it goes on after the last message that came. */
   renew() {
+    if (!places.mine) return;
     this.#source?.close();
     const asked = this.#clock.asked();
     // The browser would reconnect by itself only after some faults, and at its own pace.

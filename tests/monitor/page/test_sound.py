@@ -79,6 +79,24 @@ async def test_the_loudest_of_all_beds_and_of_the_station_is_sounded_as_soon_as_
     assert said == []
 
 
+async def test_an_alert_of_a_second_is_heard_beside_one_that_was_acknowledged_before(browser, fake_station):
+    page, _ = await opened(browser, fake_station.server.address)
+    await page.get_by_role("button", name="Sound on").click()
+    await expect(sound(page)).to_have_attribute("data-state", "on")
+    await fake_station.stop()
+    told = """async ([audible, ...alerts]) => {
+      const sound = await import("/static/sound.js");
+      const given = { audio: { state: "on" }, alarm: { state: "on" } };
+      const bed = { ...given, id: "1", audible, alerts: alerts.map(([rule, state]) => ({ rule, state })) };
+      sound.hear({ beds: [bed], audible_station: null, station_alerts: [] });
+      return document.getElementById("sound").dataset.sounding ?? null;
+    }"""
+    seen = ["cuff_late", "acknowledged"]
+    await page.evaluate(told, [None, seen])
+    assert await page.evaluate(told, ["high", seen, ["spo2_low", "on"]]) == "high"
+    assert await page.evaluate(told, [None, seen]) == "high", "enough of it is heard first"
+
+
 async def test_sound_that_the_system_takes_away_is_said_and_comes_back_with_a_touch(browser, fake_station):
     page, said = await opened(browser, fake_station.server.address)
     await page.evaluate(KEEP_CONTEXTS)

@@ -177,3 +177,23 @@ async def test_beds_that_call_are_named_most_urgent_first_also_while_a_chair_is_
         clinic.signals("chair-3", GIVEN, Activation(AlertState.PAUSED, now + 600, now, "anna"))
         # Its signals are paused: who else calls goes before it.
         await expect(page.locator("#standing a")).to_have_text(["Chair 1", "Chair 3"])
+
+
+async def test_of_a_group_what_is_over_and_what_is_present_both_stand(browser):
+    line = {
+        "group": "spo2_low", "kind": "physiological", "since": "2026-11-25T09:00:00Z", "value": None, "limit": None,
+        "vital": "spo2", "device": "", "actor": "",
+    }  # fmt: skip
+    over = {
+        "rule": "spo2_85",
+        "priority": "high",
+        "state": "latched",
+        "present": False,
+        "text": "is over: SpO₂ 82 < 85",
+    }
+    still = {"rule": "spo2_90", "priority": "medium", "state": "on", "present": True, "text": "SpO₂ 88 < 90"}
+    async with Clinic() as clinic:
+        clinic.show("chair-1", alerts=[line | over, line | still])
+        page, said = await open_page(browser, clinic)
+        await expect(tile(page, "chair-1").locator(".alert .text")).to_have_text(["was: SpO₂ < 85", "SpO₂ 88 < 90"])
+        assert said == []

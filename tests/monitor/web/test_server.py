@@ -112,6 +112,17 @@ async def test_who_does_not_say_what_they_want_is_cut_off(
     writer.close()
 
 
+async def test_a_request_of_two_lengths_is_refused_and_nothing_after_it_is_read(server: PageServer) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port_of(server.address))
+    lengths = "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+    writer.write(f"POST /api/login HTTP/1.1\r\nHost: localhost\r\n{lengths}{HEALTH}".encode())
+    async with asyncio.timeout(30):
+        said = await reader.read()
+    assert said.startswith(b"HTTP/1.1 400 ")
+    assert said.count(b"HTTP/1.1") == 1
+    writer.close()
+
+
 async def test_a_stream_is_not_cut_off(server: PageServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(web_server, "LOOK_EVERY", 0.05)
     stream = await send(port_of(server.address), "/api/live")

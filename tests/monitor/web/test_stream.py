@@ -90,6 +90,26 @@ async def test_pages_are_counted_while_their_streams_are_open(server: PageServer
     await viewers(0)
 
 
+async def test_one_client_leaves_connections_for_the_others(
+    server: PageServer, hub: LiveHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(monitor.web.stream, "EACH", 2)
+    port = port_of(server.address)
+    streams = [await send(port, "/api/live") for _ in range(2)]
+    for stream in streams:
+        assert (await stream.head()).status == 200
+    refused = await ask(port, "/api/live")
+    assert (refused.status, refused.json()["error"], refused.header("retry-after")) == (429, "too_many", "5")
+    streams[0].writer.close()
+    async with asyncio.timeout(PATIENCE):
+        while hub.viewers != 1:
+            await asyncio.sleep(0.01)
+    again = await send(port, "/api/live")
+    assert (await again.head()).status == 200
+    for _, writer in (streams[1], again):
+        writer.close()
+
+
 async def test_open_streams_end_at_once_when_the_hub_is_closed(
     server: PageServer, hub: LiveHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
