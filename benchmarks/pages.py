@@ -19,11 +19,12 @@ from multiprocessing.connection import Connection
 import psutil
 
 from benchmarks.table import Table, quantile
-from drivers.clock import SystemClock
+from drivers.clock import NS, SystemClock
 from drivers.events import measured
 from monitor.alerts.conditions import AlertEvent, AlertState, Kind, Priority
 from monitor.alerts.signals import Signal, SignalState
 from monitor.live import BedView, DeviceView, LiveHub
+from monitor.trends import KEPT
 from monitor.web.app import create_app
 from monitor.web.parts import Parts
 from monitor.web.server import PageServer
@@ -149,6 +150,7 @@ async def _serving(beds: int, told: Connection) -> None:
     devices = (DeviceView("monitor", "Monitor", _GIVEN), DeviceView("cuff", "Cuff", _CUFF))
     hub = LiveHub([BedView(f"chair-{it}", f"Chair {it}", devices) for it in range(beds)], SystemClock())
     server = PageServer(create_app(Parts(hub)), port=0)
+    _remember(hub, beds)
     server.bind()
     told.send(int(server.address.rpartition(":")[2]))
     async with asyncio.TaskGroup() as group:
@@ -156,6 +158,15 @@ async def _serving(beds: int, told: Connection) -> None:
         for bed in range(beds):
             group.create_task(_measure(hub, f"chair-{bed}", random.Random(bed)))
             group.create_task(_alert(hub, f"chair-{bed}", random.Random(bed)))
+
+
+def _remember(hub: LiveHub, beds: int) -> None:
+    """Ten minutes of trends, as a station has them that has run for that long."""
+    now = time.time_ns()
+    for seconds in range(KEPT, 0, -1):
+        at = now - seconds * NS
+        for bed in range(beds):
+            hub.trends.receive(f"chair-{bed}", [measured(vital, 60 + seconds % 40, at, at) for vital in _GIVEN], now)
 
 
 async def _measure(hub: LiveHub, bed: str, chance: random.Random) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -14,8 +15,12 @@ from monitor.accounts.passwords import Passwords
 from monitor.alerts.board import STATION, AlertBoard
 from monitor.alerts.conditions import AlertEvent, AlertState, Kind, Priority
 from monitor.alerts.rules import Profile
+from monitor.live import BedView, DeviceView, LiveHub
 from monitor.sessions.desk import Desk
 from monitor.storage.journal import Journal
+from monitor.web.app import create_app
+from monitor.web.parts import Parts
+from monitor.web.server import PageServer
 from monitor.web.settings import TlsConfig
 from tests.monitor.web.certificates import certificate
 from tests.monitor.web.commands import BEDS, serving
@@ -58,3 +63,22 @@ def tls(tmp_path_factory: pytest.TempPathFactory) -> TlsConfig:
 def quick() -> Passwords:
     """Hashes in a millisecond."""
     return Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+
+
+@pytest.fixture
+def hub() -> LiveHub:
+    """Of one bed with an oximeter."""
+    oximeter = DeviceView("oximeter", "Nonin", ("spo2", "pulse_rate"))
+    return LiveHub([BedView("chair-1", "Chair 1", (oximeter,))], SystemClock())
+
+
+@pytest.fixture
+async def server(hub: LiveHub) -> AsyncIterator[PageServer]:
+    """A page of that hub, and of nothing else."""
+    server = PageServer(create_app(Parts(hub)), port=0)
+    server.bind()
+    running = asyncio.create_task(server.serve())
+    yield server
+    hub.close()
+    await server.stop()
+    await running

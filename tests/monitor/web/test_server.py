@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
 
 import pytest
 
 from drivers.clock import SystemClock
 from drivers.errors import ConfigError, PortInUse
-from monitor.live import BedView, DeviceView, LiveHub
+from monitor.live import LiveHub
 from monitor.web import server as web_server
 from monitor.web.app import create_app
 from monitor.web.parts import Parts
@@ -20,23 +19,6 @@ from tests.server import PATIENCE
 
 HEALTH = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
 LOGIN = "POST /api/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 20\r\n\r\n"
-OXIMETER = DeviceView("oximeter", "Nonin", ("spo2", "pulse_rate"))
-
-
-@pytest.fixture
-def hub() -> LiveHub:
-    return LiveHub([BedView("chair-1", "Chair 1", (OXIMETER,))], SystemClock())
-
-
-@pytest.fixture
-async def server(hub: LiveHub) -> AsyncIterator[PageServer]:
-    server = PageServer(create_app(Parts(hub)), port=0)
-    server.bind()
-    serving = asyncio.create_task(server.serve())
-    yield server
-    hub.close()
-    await server.stop()
-    await serving
 
 
 async def test_a_taken_port_is_said_with_its_address(server: PageServer) -> None:

@@ -7,7 +7,6 @@ import json
 import logging
 import socket
 import time
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -24,24 +23,6 @@ from monitor.web.parts import Parts
 from monitor.web.server import PageServer
 from tests.monitor.web.wire import ask, port_of, send
 from tests.server import PATIENCE
-
-OXIMETER = DeviceView("oximeter", "Nonin", ("spo2", "pulse_rate"))
-
-
-@pytest.fixture
-def hub() -> LiveHub:
-    return LiveHub([BedView("chair-1", "Chair 1", (OXIMETER,))], SystemClock())
-
-
-@pytest.fixture
-async def server(hub: LiveHub) -> AsyncIterator[PageServer]:
-    server = PageServer(create_app(Parts(hub)), port=0)
-    server.bind()
-    serving = asyncio.create_task(server.serve())
-    yield server
-    hub.close()
-    await server.stop()
-    await serving
 
 
 async def next_snapshot(reader: asyncio.StreamReader) -> Any:
@@ -136,7 +117,8 @@ async def test_a_page_that_does_not_read_costs_no_memory_and_does_not_hold_the_e
     config = uvicorn.Config
     patient = {"timeout_graceful_shutdown": None}
     monkeypatch.setattr(uvicorn, "Config", lambda app, **options: config(app, **options | patient))
-    hub = LiveHub([BedView(f"chair-{it}", "Chair", (OXIMETER,)) for it in range(200)], SystemClock())
+    oximeter = DeviceView("oximeter", "Nonin", ("spo2", "pulse_rate"))
+    hub = LiveHub([BedView(f"chair-{it}", "Chair", (oximeter,)) for it in range(200)], SystemClock())
     made: list[int] = []
     snapshot = hub.snapshot
     monkeypatch.setattr(hub, "snapshot", lambda: [made.append(1), snapshot()][1])
