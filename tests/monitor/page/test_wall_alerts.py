@@ -195,5 +195,5 @@ async def test_of_a_group_what_is_over_and_what_is_present_both_stand(browser):
     async with Clinic() as clinic:
         clinic.show("chair-1", alerts=[line | over, line | still])
         page, said = await open_page(browser, clinic)
-        await expect(tile(page, "chair-1").locator(".alert .text")).to_have_text(["was: SpO₂ < 85", "SpO₂ 88 < 90"])
+        await expect(tile(page, "chair-1").locator(".alert .text")).to_have_text(["was: SpO₂ 82 < 85", "SpO₂ 88 < 90"])
         assert said == []
