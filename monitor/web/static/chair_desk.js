@@ -12,7 +12,7 @@ const TIMED = new Set(["open", "phase", "check", "note", "score", "correct", "mo
 const PASSING = new Set([401, 403, 429, 502, 503, 504]);
 
 /** Thrown where somebody did not want to wait for the station's answer any longer. */
-export class GivenUp extends Error {
+class GivenUp extends Error {
   constructor() {
     super("given up");
     this.text = "It is not known whether this was recorded. Look at the entries before you do it again.";

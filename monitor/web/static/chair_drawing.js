@@ -4,7 +4,7 @@
 // the mean.
 
 import uPlot from "./vendor/uPlot.esm.js";
-import { pageColour, vitalColour } from "./chair_colours.js";
+import { pageColour, vitalColour } from "./colours.js";
 
 /** CSS pixels. */
 const MARK = 4.5;

@@ -29,7 +29,7 @@ class Mark {
 }
 
 /** How long each alert lasted, by its changes, newest first: `{rule, text, priority, since, until}`, milliseconds. */
-export function spells(events) {
+function spells(events) {
   const open = new Map();
   const made = [];
   for (const event of [...events].reverse()) {

@@ -1,7 +1,7 @@
 // The pleth, sweeping over the last ten seconds as on a bedside monitor. What has stopped coming does not stay.
 
 import * as api from "./api.js";
-import { pageColour, vitalColour } from "./chair_colours.js";
+import { pageColour, vitalColour } from "./colours.js";
 import { element, setData, setHidden, setText } from "./dom.js";
 
 /** Seconds over the whole width. */

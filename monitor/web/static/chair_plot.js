@@ -2,7 +2,7 @@
 // A line has the lowest and the highest of each step, so that nothing is smoothed away.
 
 import uPlot from "./vendor/uPlot.esm.js";
-import { pageColour, vitalColour } from "./chair_colours.js";
+import { pageColour, vitalColour } from "./colours.js";
 import { drawDoubts, drawLimits, drawPhases, drawPressures, inside } from "./chair_drawing.js";
 import { element } from "./dom.js";
 

@@ -1,7 +1,7 @@
 // The trends of a bed: what span is shown, where it comes from, and what the cursor points at.
 
 import * as api from "./api.js";
-import { watchColours } from "./chair_colours.js";
+import { watchColours } from "./colours.js";
 import { Columns } from "./chair_columns.js";
 import { Lanes } from "./chair_lanes.js";
 import { Plot } from "./chair_plot.js";

@@ -1,6 +1,7 @@
 // Ten minutes of the big numerics, drawn when a step or the size has changed. What was lowest and highest in each step is
 // a bar, so nothing is smoothed away; what is not there is a gap; where nothing valid came the base line is dotted.
 
+import { changes as colourChanges, pageColour, vitalColour } from "./colours.js";
 import { element, setAttribute } from "./dom.js";
 import { SPAN, STEP } from "./trends.js";
 
@@ -20,48 +21,6 @@ const WORDS = 11;
 const SCALES = { width: 240, height: 64 };
 const TIMES = { width: 240, height: 130 };
 
-/** The colours of the page as it is now: they change with the theme. */
-class Palette {
-  #known = new Map();
-  #probe = element("span", "trend-colour");
-  changes = 0;
-
-  constructor() {
-    this.#probe.hidden = true;
-    document.body.append(this.#probe);
-    const forget = () => {
-      this.#known.clear();
-      this.changes += 1;
-    };
-    matchMedia("(prefers-color-scheme: light)").addEventListener("change", forget);
-    new MutationObserver(forget).observe(document.documentElement, { attributeFilter: ["data-theme"] });
-  }
-
-  /** A vital's colour, fit for the ground that it is drawn on. */
-  vital(colour) {
-    return this.#of(`vital ${colour}`, () => this.#probe.style.setProperty("--vital", colour));
-  }
-
-  get grid() {
-    return this.#of("grid");
-  }
-
-  get words() {
-    return this.#of("words");
-  }
-
-  #of(name, set = () => {}) {
-    if (!this.#known.has(name)) {
-      this.#probe.dataset.of = name.split(" ", 1)[0];
-      set();
-      this.#known.set(name, getComputedStyle(this.#probe).color);
-    }
-    return this.#known.get(name);
-  }
-}
-
-let palette = null;
-
 export class Trend {
   #canvas = element("canvas");
   #observer = new ResizeObserver(([entry]) => this.#resized(entry));
@@ -72,7 +31,6 @@ export class Trend {
   #shown = null;
 
   constructor() {
-    palette ??= new Palette();
     this.root = element("div", "trend", this.#canvas);
     this.#canvas.setAttribute("role", "img");
     try {
@@ -108,7 +66,7 @@ export class Trend {
     const { numerics, limits, steps, end } = this.#shown;
     const series = numerics.flatMap((numeric) => numeric.keys.map((key) => ({ key, numeric })));
     const key = JSON.stringify([
-      steps.version, end, this.#width, this.#height, palette.changes, this.#pixel,
+      steps.version, end, this.#width, this.#height, colourChanges, this.#pixel,
       series.map(({ key, numeric }) => [key, numeric.colour, limits[key]]),
     ]);
     if (key === this.#drawn) return;
@@ -170,7 +128,7 @@ class Drawing {
   }
 
   #write(align, base) {
-    this.context.fillStyle = palette.words;
+    this.context.fillStyle = pageColour("--quiet");
     this.context.font = `${Math.round(WORDS * this.pixel)}px system-ui, sans-serif`;
     this.context.textAlign = align;
     this.context.textBaseline = base;
@@ -186,7 +144,7 @@ class Drawing {
     const y = (value) => top + Math.round(((scale.high - value) / (scale.high - scale.low)) * room);
     this.#frame(scale, top, bottom);
     for (const numeric of lane.numerics) {
-      this.context.fillStyle = this.context.strokeStyle = palette.vital(numeric.colour);
+      this.context.fillStyle = this.context.strokeStyle = vitalColour(numeric.colour);
       for (const key of numeric.keys) this.#limitLines(this.limits[key], y);
       if (numeric.key === "nibp") this.#cuff(y, bottom);
       else this.#bars(this.steps.get(numeric.key) ?? [], y, bottom);
@@ -195,7 +153,7 @@ class Drawing {
 
   #frame(scale, top, bottom) {
     const { context, thin } = this;
-    context.fillStyle = palette.grid;
+    context.fillStyle = pageColour("--edge");
     for (let t = this.begin; t <= this.begin + SPAN; t += GRID) {
       context.fillRect(Math.min(this.x(t), this.width - thin), top, thin, bottom - top);
     }

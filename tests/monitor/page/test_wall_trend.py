@@ -11,10 +11,10 @@ VIEW = {"width": 1000, "height": 900}
 READ = """(canvas) => {
   const { width, height } = canvas;
   const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
-  const probe = document.querySelector(".trend-colour").cloneNode();
+  const probe = document.querySelector(".colour-probe").cloneNode();
   document.body.append(probe);
   const coloured = (colour) => {
-    delete probe.dataset.of;
+    probe.style.removeProperty("color");
     probe.style.setProperty("--vital", colour);
     const one = new OffscreenCanvas(1, 1).getContext("2d");
     one.fillStyle = getComputedStyle(probe).color;
