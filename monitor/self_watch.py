@@ -17,7 +17,7 @@ from typing import NamedTuple
 from drivers.clock import NS, Clock
 from monitor.alerts.conditions import ALARM, AUDIO, AlertEvent, AlertState, Kind, Priority, Why
 from monitor.sinks.forwarder import STOPPED, Status
-from monitor.storage.journal import Health
+from monitor.storage.commit_queue import Health
 
 log = logging.getLogger(__name__)
 

@@ -1,8 +1,8 @@
 """The embedded store: what is committed here is kept.
 
 One SQLite file (WAL, synchronous=FULL), written by one thread with one connection in group commits. The event loop only
-appends to a queue in memory and never waits for the disk. Between two commits the same thread seals what was committed
-(`sealing`, once a minute) and removes what is too old to be kept (`retention`).
+appends to a queue in memory (`commit_queue`) and never waits for the disk. Between two commits the same thread seals
+what was committed (`sealing`, once a minute) and removes what is too old to be kept (`retention`).
 """
 
 from __future__ import annotations
@@ -14,10 +14,8 @@ import math
 import sqlite3
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from drivers.clock import NS
 from drivers.errors import JournalDamaged, JournalUnusable
@@ -27,6 +25,7 @@ from monitor.sessions.entries import Entry
 from monitor.storage import rows
 from monitor.storage.backlog import SinkRow
 from monitor.storage.check import CheckBeside, is_damage
+from monitor.storage.commit_queue import MAX_WAITING, NOTHING, CommitQueue, Commits, Health, Work
 from monitor.storage.connection import JOURNAL_FILE
 from monitor.storage.database import Database, Written
 from monitor.storage.lock import StationLock
@@ -34,60 +33,11 @@ from monitor.storage.migration import SCHEMA_VERSION
 from monitor.storage.rows import Batch, Row
 from monitor.storage.set_aside import damaged_files, set_aside
 
-_MAX_WAITING = 1_000_000
-"""Rows held in memory while the disk refuses them."""
-_FULL_WINDOW = 10
-"""Acknowledgements that are worth a commit at once: half of the 20 messages that mosquitto keeps in flight for a client
-of MQTT 3.1.1; one of MQTT 5 does not wait for them."""
-_ROWS_A_COMMIT = 10_000
-"""So that a long backlog is written in steps, each of which is kept even if the next one fails."""
-_RETRY_SECONDS = 1.0
 _SEAL_SECONDS = 60.0
 _REMOVE_SECONDS = 3600.0
 _DAY = 86_400 * NS
 
 _log = logging.getLogger(__name__)
-
-
-class Health(NamedTuple):
-    """How the journal is doing."""
-
-    committed_rows: int
-    """New rows on disk since `open`; a row that was there already is not counted."""
-    waiting_rows: int
-    """Rows in memory that no commit contains yet."""
-    dropped_rows: int
-    """Rows that are lost: the oldest readings beyond memory's bound, and rows that cannot be stored."""
-    error: str | None
-    """Why the last commit failed; None while all is well."""
-
-
-class Commits(NamedTuple):
-    """What the disk was asked for since `open`."""
-
-    number: int
-    """How many commits were made."""
-    seconds: float | None
-    """How long the last of them took; None before the first."""
-
-
-class _Work(NamedTuple):
-    """What one commit takes."""
-
-    batches: list[Batch]
-    rows: list[Row]
-
-    @property
-    def size(self) -> int:
-        return sum(batch.size for batch in self.batches) + len(self.rows)
-
-    @property
-    def acknowledgements(self) -> list[Callable[[], None]]:
-        asked: list[Batch | Row] = [*self.batches, *self.rows]
-        return [one.on_commit for one in asked if one.on_commit is not None]
-
-
-_NOTHING = _Work([], [])
 
 
 class Journal:
@@ -105,7 +55,7 @@ class Journal:
         data_dir: Path,
         *,
         commit_every: float = 0.25,
-        max_waiting: int = _MAX_WAITING,
+        max_waiting: int = MAX_WAITING,
         seal_every: float = _SEAL_SECONDS,
         keep_days: int | None = None,
         sinks: Sequence[str] = (),
@@ -118,8 +68,7 @@ class Journal:
         self.begins_with_alerts: Callable[[], Iterable[AlertEvent]] = tuple
         """The same of the alerts that stand."""
         self._lock = StationLock(data_dir, command=command)
-        self._commit_every = commit_every
-        self._max_waiting = max_waiting
+        self._queue = CommitQueue(commit_every, max_waiting)
         self._seal_every = seal_every
         self._keep_days = keep_days
         self._sinks = tuple(sinks)
@@ -135,16 +84,6 @@ class Journal:
         self._seal_at = 0.0
         self._remove_at = math.inf if keep_days is None else 0.0
 
-        # The queue between the loop and the writer: all of it is touched only under `_changed`, which is never held
-        # while the disk works.
-        self._changed = threading.Condition(threading.Lock())
-        self._accepting = False
-        self._batches: deque[Batch] = deque()
-        self._rows: list[Row] = []
-        self._acknowledgements = 0
-        self._first_at = 0.0
-        self._health = Health(0, 0, 0, None)
-        self._commits = Commits(0, None)
         self._damaged: tuple[str, ...] = ()
 
     def open(self) -> None:
@@ -165,7 +104,7 @@ class Journal:
             self._lock.release()
             raise
         self._damaged = damaged_files(self.path.parent)
-        self._accepting = True
+        self._queue.open()
         self._seal_at = time.monotonic() + self._seal_every
         # A daemon, so that a program that dies without close() does die.
         self._writer = threading.Thread(target=self._write_until_closed, name="journal", daemon=True)
@@ -176,25 +115,20 @@ class Journal:
 
         If the disk still refuses, one last attempt is made; what it does not take is lost, counted and logged.
         """
-        with self._changed:
-            if not self._accepting:
-                return
-            self._accepting = False
-            self._changed.notify()
+        if not self._queue.close():
+            return
         await asyncio.to_thread(self._writer.join)
         self._lock.release()
 
     @property
     def health(self) -> Health:
         """Counters since `open`, and the present error."""
-        with self._changed:
-            return self._health
+        return self._queue.health
 
     @property
     def commits(self) -> Commits:
         """How the disk has done since `open`."""
-        with self._changed:
-            return self._commits
+        return self._queue.commits
 
     @property
     def damaged(self) -> tuple[str, ...]:
@@ -216,16 +150,16 @@ class Journal:
             runs = [event for event in events if isinstance(event, Waveform)]
             others = rows.device_rows(bed, device, events)
         if events or on_commit:
-            self._append(_Work([Batch(bed, device, readings, runs, on_commit)], others))
+            self._queue.put(Work([Batch(bed, device, readings, runs, on_commit)], others))
 
     def record_link(self, bed: str, device: str, state: LinkState, detail: str, at: int) -> None:
         """Keep a change of the link to a device, at UTC nanoseconds `at`."""
-        self._append(_Work([], [rows.link_row(bed, device, state, detail, at)]))
+        self._queue.put(Work([], [rows.link_row(bed, device, state, detail, at)]))
 
     def record_alerts(self, events: Sequence[AlertEvent]) -> None:
         """Keep what became of alert conditions."""
         if events:
-            self._append(_Work([], [rows.alert_row(event) for event in events]))
+            self._queue.put(Work([], [rows.alert_row(event) for event in events]))
 
     def record_entries(self, entries: Sequence[Entry], on_commit: Callable[[], None] | None = None) -> None:
         """Keep one or more entries of sessions, all in one commit; `on_commit` runs on the loop once they are on disk.
@@ -234,7 +168,7 @@ class Journal:
         the journal could not hold one of them.
         """
         *others, last = [rows.entry_row(entry) for entry in entries]
-        self._append(_Work([], [*others, last._replace(on_commit=on_commit)]))
+        self._queue.put(Work([], [*others, last._replace(on_commit=on_commit)]))
 
     async def committed(self, within: float) -> bool:
         """Wait until all that was recorded so far is on disk, so many seconds at most; whether it is."""
@@ -257,19 +191,19 @@ class Journal:
         to say.
         """
         row = rows.audit_row(time.time_ns(), actor, action, detail, origin=origin, old=old, new=new)
-        self._append(_Work([], [row]))
+        self._queue.put(Work([], [row]))
 
     def record_sink(self, sink: SinkRow, file: int) -> None:
         """Keep how far a sink is; from any thread.
 
         `file` is `Backlog.file`: a journal that took the place of the one that was read does not believe it.
         """
-        self._append(_Work([], [rows.sink_row(sink, file)]))
+        self._queue.put(Work([], [rows.sink_row(sink, file)]))
 
     def record_dead_letters(self, sink: str, refused: Sequence[tuple[str, str]], at: int) -> None:
         """Keep lines that a sink refuses, each with its reason; from any thread. `at` is UTC nanoseconds."""
         if refused:
-            self._append(_Work([], rows.dead_letter_rows(sink, refused, at)))
+            self._queue.put(Work([], rows.dead_letter_rows(sink, refused, at)))
 
     def record_resent(self, ids: Sequence[int], at: int, file: int) -> None:
         """Keep that these dead letters were taken after all; from any thread.
@@ -277,41 +211,11 @@ class Journal:
         `at` is UTC nanoseconds, `file` as for `record_sink`.
         """
         if ids:
-            self._append(_Work([], rows.resent_rows(ids, at, file)))
-
-    def _append(self, work: _Work) -> None:
-        with self._changed:
-            if not self._accepting:
-                raise RuntimeError("the journal is not open")
-            if not self._something_waits():
-                self._first_at = time.monotonic()
-                self._changed.notify()
-            self._batches.extend(work.batches)
-            self._rows.extend(work.rows)
-            self._count(waiting=work.size)
-            self._drop_beyond_bound()
-            self._acknowledgements += len(work.acknowledgements)
-            if self._acknowledgements >= _FULL_WINDOW:
-                self._changed.notify()
-
-    def _something_waits(self) -> bool:
-        return bool(self._batches or self._rows)
-
-    def _count(self, *, committed: int = 0, waiting: int = 0, dropped: int = 0) -> None:
-        was = self._health
-        self._health = Health(
-            was.committed_rows + committed, was.waiting_rows + waiting, was.dropped_rows + dropped, was.error
-        )
-
-    def _drop_beyond_bound(self) -> None:
-        while self._health.waiting_rows > self._max_waiting and self._batches:
-            oldest = self._batches.popleft()
-            self._acknowledgements -= oldest.on_commit is not None
-            self._count(waiting=-oldest.size, dropped=oldest.size)
+            self._queue.put(Work([], rows.resent_rows(ids, at, file)))
 
     # From here on: the writer's thread.
 
-    def _opened(self, work: _Work = _NOTHING) -> Database:
+    def _opened(self, work: Work = NOTHING) -> Database:
         """The file, brought to the present schema; where it is damaged a new one in its place. `work` comes next."""
         if self._damage is None:
             try:
@@ -335,13 +239,12 @@ class Journal:
         self._begins = True
         return self._begun(Database(self.path), work)
 
-    def _begun(self, database: Database, work: _Work) -> Database:
+    def _begun(self, database: Database, work: Work) -> Database:
         """The file with what a new one begins with: before anything else, so that no session lacks its beginning."""
         first = []
         if self._begins:
             first += [rows.entry_row(entry) for entry in self.begins_with()]
-            with self._changed:
-                waiting = [*work.rows, *self._rows]
+            waiting = [*work.rows, *self._queue.rows()]
             first += [row for event in self.begins_with_alerts() if (row := rows.alert_row(event)) not in waiting]
         if first:
             try:
@@ -353,17 +256,17 @@ class Journal:
         return database
 
     def _found_damaged(self, damage: Exception) -> None:
-        with self._changed:
-            self._damage = damage
-            self._changed.notify()
+        self._damage = damage
+        self._queue.wake()
+
+    def _is_damaged(self) -> bool:
+        return self._damage is not None
 
     def _audit_first(self, action: str, detail: str) -> None:
-        with self._changed:
-            self._rows.insert(0, rows.audit_row(time.time_ns(), "station", action, detail))
-            self._count(waiting=1)
+        self._queue.put_first(rows.audit_row(time.time_ns(), "station", action, detail))
 
     def _write_until_closed(self) -> None:
-        while (work := self._next()) is not None:
+        while (work := self._queue.take(min(self._seal_at, self._remove_at), self._is_damaged)) is not None:
             try:
                 if self._database is None:
                     self._database = self._opened(work)
@@ -381,29 +284,6 @@ class Journal:
             with contextlib.suppress(Exception):
                 self._database.seal(time.time_ns())
             self._database.close()
-
-    def _next(self) -> _Work | None:
-        """Wait until a commit or the looking after is due; the commit's rows, None when closed and nothing waits."""
-        with self._changed:
-            self._changed.wait_for(
-                lambda: self._something_waits() or not self._accepting or self._damage is not None,
-                timeout=max(0.0, min(self._seal_at, self._remove_at) - time.monotonic()),
-            )
-            if not self._something_waits():
-                return _NOTHING if self._accepting else None
-            self._changed.wait_for(
-                lambda: self._acknowledgements >= _FULL_WINDOW or not self._accepting,
-                timeout=self._first_at + self._commit_every - time.monotonic(),
-            )
-            work = _Work([], self._rows)
-            self._rows = []
-            size = 0
-            while self._batches and size < _ROWS_A_COMMIT:
-                batch = self._batches.popleft()
-                size += batch.size
-                work.batches.append(batch)
-            self._acknowledgements -= len(work.acknowledgements)
-            return work
 
     def _look_after(self, database: Database, now: float) -> None:
         """One step of what is due between two commits."""
@@ -439,14 +319,8 @@ class Journal:
         self._database = None
         database.abandon()
 
-    def _done(self, work: _Work, written: Written, seconds: float) -> None:
-        with self._changed:
-            recovered = self._health.error is not None
-            self._health = self._health._replace(error=None)
-            self._commits = Commits(self._commits.number + 1, seconds)
-            self._count(committed=written.new, waiting=-work.size, dropped=written.refused)
-        if recovered:
-            _log.warning("the journal is written again")
+    def _done(self, work: Work, written: Written, seconds: float) -> None:
+        self._queue.done(work, written, seconds)
         if acknowledgements := work.acknowledgements:
             # A loop that ended without close() waits for no acknowledgement, and the rows are on disk all the same.
             with contextlib.suppress(RuntimeError):
@@ -457,30 +331,13 @@ class Journal:
         for acknowledgement in acknowledgements:
             self._loop.call_soon(acknowledgement)
 
-    def _put_back(self, work: _Work, error: Exception) -> None:
-        with self._changed:
-            already_known = self._health.error is not None
-            self._health = self._health._replace(error=str(error) or type(error).__name__)
-            self._batches.extendleft(reversed(work.batches))
-            self._rows[:0] = work.rows
-            self._acknowledgements += len(work.acknowledgements)
-            self._drop_beyond_bound()
-            last_attempt = not self._accepting
-        if not already_known:
-            _log.error("the journal cannot be written, rows wait in memory: %s", error)
+    def _put_back(self, work: Work, error: Exception) -> None:
+        last_attempt = self._queue.put_back(work, error)
         if self._database is not None and is_damage(error):
             self._give_up_file(self._database, error)
             # Not the last attempt: the next one has a new file.
             last_attempt = False
-        with self._changed:
-            if last_attempt:
-                self._give_up()
-            else:
-                self._changed.wait_for(lambda: not self._accepting, timeout=_RETRY_SECONDS)
-
-    def _give_up(self) -> None:
-        lost = self._health.waiting_rows
-        self._batches.clear()
-        self._rows.clear()
-        self._count(waiting=-lost, dropped=lost)
-        _log.error("the journal was closed while it could not be written: %d rows are lost", lost)
+        if last_attempt:
+            self._queue.give_up()
+        else:
+            self._queue.pause()

@@ -16,7 +16,7 @@ from monitor.config import StationConfig
 from monitor.live import LiveHub
 from monitor.sessions.desk import Desk
 from monitor.sinks.forwarder import Status
-from monitor.storage.journal import Commits, Health
+from monitor.storage.commit_queue import Commits, Health
 from monitor.web.settings import WebConfig
 
 Committed = Callable[[float], Awaitable[bool]]

@@ -147,7 +147,7 @@ async def in_infusion(clinic: Clinic, *baseline: float) -> None:
 
 def damage(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
     """Have SQLite find the file damaged at the next commit."""
-    monkeypatch.setattr("monitor.storage.journal._RETRY_SECONDS", 0.01)
+    monkeypatch.setattr("monitor.storage.commit_queue._RETRY_SECONDS", 0.01)
 
     def fails(*_: object) -> None:
         error = sqlite3.DatabaseError("database disk image is malformed")
@@ -162,7 +162,7 @@ def refuse(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> Callable[[], No
     database = journal._database
     assert database is not None
     write = database.write
-    monkeypatch.setattr("monitor.storage.journal._RETRY_SECONDS", 0.01)
+    monkeypatch.setattr("monitor.storage.commit_queue._RETRY_SECONDS", 0.01)
 
     def fails(*_: object) -> None:
         raise sqlite3.OperationalError("database or disk is full")

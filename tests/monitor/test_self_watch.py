@@ -17,7 +17,7 @@ from drivers.clock import NS, ManualClock
 from monitor.alerts.conditions import AlertEvent, AlertState, Kind, Priority, Why
 from monitor.self_watch import DiskWatch, SelfWatch, Space
 from monitor.sinks.forwarder import FORWARDING, STOPPED, WAITING, Status
-from monitor.storage.journal import Health
+from monitor.storage.commit_queue import Health
 from tests.monitor.program import Start, call, wait_for
 
 WELL = Health(10, 0, 0, None)

@@ -200,7 +200,7 @@ async def clinic(tmp_path: Path, text: str) -> AsyncIterator[Clinic]:
     addresses = {key: str(port) for key, port in ports.items()}
     station = Station(config, clock, data_dir=data, port=0, addresses=addresses)
     # A quarter of a second, in which others are committed, is minutes of this clock.
-    station.journal._commit_every = 0.01
+    station.journal._queue._commit_every = 0.01
     await station.open()
     stop = asyncio.Event()
     tasks = [asyncio.create_task(station.run(stop))]

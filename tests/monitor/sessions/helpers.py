@@ -198,12 +198,12 @@ class Station:
         database = self.journal._database
         write = database.write
         monkeypatch.setattr(database, "write", fails)
-        monkeypatch.setattr("monitor.storage.journal._RETRY_SECONDS", 0.01)
+        monkeypatch.setattr("monitor.storage.commit_queue._RETRY_SECONDS", 0.01)
         return lambda: monkeypatch.setattr(database, "write", write)
 
     def damage(self, monkeypatch):
         """Have SQLite find the file damaged at the next commit: it is set aside, and a new one takes its place."""
-        monkeypatch.setattr("monitor.storage.journal._RETRY_SECONDS", 0.01)
+        monkeypatch.setattr("monitor.storage.commit_queue._RETRY_SECONDS", 0.01)
 
         def fails(*_):
             error = sqlite3.DatabaseError("database disk image is malformed")

@@ -13,7 +13,7 @@ import pytest
 from drivers.errors import JournalDamaged, JournalUnusable
 from drivers.events import measured
 from monitor.alerts.conditions import AlertEvent, AlertState, Kind, Priority
-from monitor.storage import check
+from monitor.storage import check, commit_queue
 from monitor.storage import journal as journal_module
 from monitor.storage.database import Database
 from monitor.storage.history import History
@@ -56,7 +56,7 @@ asyncio.run(main())
 
 @pytest.fixture(autouse=True)
 def _soon_again(monkeypatch):
-    monkeypatch.setattr(journal_module, "_RETRY_SECONDS", 0.05)
+    monkeypatch.setattr(commit_queue, "_RETRY_SECONDS", 0.05)
 
 
 def contents(folder, name):

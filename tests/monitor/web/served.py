@@ -20,7 +20,7 @@ from monitor.config import StationConfig
 from monitor.sessions.requests import REQUEST
 from monitor.sinks.forwarder import Status
 from monitor.station import Bed, Station
-from monitor.storage.journal import Commits, Health
+from monitor.storage.commit_queue import Commits, Health
 from monitor.web import station_file
 from monitor.web.parts import Recording
 

@@ -113,7 +113,7 @@ async def busy(clinic: Served) -> None:
 @pytest.mark.timeout(600)
 async def test_whatever_is_asked_the_api_answers_as_it_says(tmp_path: Path) -> None:
     async with served(tmp_path) as clinic:
-        clinic.station.journal._commit_every = 0.0
+        clinic.station.journal._queue._commit_every = 0.0
         await busy(clinic)
         description = await clinic.get("/openapi.json")
         token = await clinic.token(Role.ADMIN)

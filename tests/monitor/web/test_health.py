@@ -11,7 +11,7 @@ import pytest
 from drivers.clock import SystemClock
 from monitor.live import BedView, DeviceView, LiveHub
 from monitor.sinks.forwarder import WAITING, Status
-from monitor.storage.journal import Health
+from monitor.storage.commit_queue import Health
 from monitor.web.app import create_app
 from monitor.web.parts import Parts
 from tests.monitor.web.served import WELL, recording_of
