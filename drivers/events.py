@@ -45,6 +45,12 @@ class Cause(StrEnum):
     """Outside the vital's plausible range."""
 
 
+def is_provisional(cause: str) -> bool:
+    """Whether PROVISIONAL is among these causes, which a comma joins."""
+    # No other cause's word contains it.
+    return Cause.PROVISIONAL in cause
+
+
 class Reading(NamedTuple):
     """One value of one vital, in the vital's own unit."""
 

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from drivers.clock import NS, Clock, iso
 from drivers.device import LATE_AFTER
-from drivers.events import Cause, DeviceAlarm, DeviceStatus, Event, LinkState, Reading, Validity
+from drivers.events import Cause, DeviceAlarm, DeviceStatus, Event, LinkState, Reading, Validity, is_provisional
 from drivers.vitals import VITALS, Vital
 from monitor.alerts.actions import activation, line
 from monitor.alerts.signals import Signal, SignalState, audible, shown
@@ -413,5 +413,5 @@ def _of_an_earlier_measurement(vital: Vital, bed: _Bed, held: _Held) -> bool:
         return False
     parts = [it for key, it in bed.latest.items() if VITALS[key].episodic]
     newest = max(parts, key=lambda it: it.moment)
-    apart = 0.0 if Cause.PROVISIONAL in newest.reading.cause.split(",") else ONE_MEASUREMENT
+    apart = 0.0 if is_provisional(newest.reading.cause) else ONE_MEASUREMENT
     return newest.moment - held.moment > apart

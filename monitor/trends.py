@@ -6,10 +6,11 @@ which nothing came is not there. Each change is numbered, so that a page that wa
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from drivers.clock import NS
-from drivers.events import Cause, Event, Reading, Validity
+from drivers.events import Event, Reading, Validity, is_provisional
 from drivers.vitals import VITALS
 from monitor.storage.charts import Trace
 
@@ -47,7 +48,7 @@ class Trends:
         for event in events:
             if type(event) is not Reading or abs(now - event.observed_at) > KEPT * NS:
                 continue
-            if event.episodic and Cause.PROVISIONAL in event.cause.split(","):
+            if event.episodic and is_provisional(event.cause):
                 continue
             series = vitals.get(event.vital)
             if series is None:
@@ -60,11 +61,11 @@ class Trends:
         episodic = trace.vital in VITALS and VITALS[trace.vital].episodic
         series = self._beds.setdefault(trace.bed, {}).setdefault(trace.vital, _Series())
         readings = trace.readings
-        provisional = [Cause.PROVISIONAL in cause.split(",") for cause in readings.causes]
+        provisional = list(map(is_provisional, readings.causes))
         columns = (readings.observed_at, readings.values, readings.validity, readings.cause)
         for at, value, validity, cause in zip(*(column.tolist() for column in columns), strict=True):
             if not (episodic and provisional[cause]):
-                known = validity != Validity.INVALID and value == value  # noqa: PLR0124 - NaN is no value
+                known = validity != Validity.INVALID and not math.isnan(value)
                 self._add(series, at, value if known else None, every=1 if episodic else STEP)
 
     def since(self, number: int) -> dict[str, dict[str, list[Step]]]:

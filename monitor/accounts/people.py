@@ -53,3 +53,7 @@ class Person(NamedTuple):
     """As it stands in charts, unique too. Empty where it is not known: who acts then says it with each request."""
     role: Role
     via: Via
+
+
+COMMAND = Person("", "", Role.ADMIN, Via.COMMAND)
+"""A command: who gave it is said with each request."""

@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from math import inf, nextafter
 
 from drivers.device import LATE_AFTER
-from drivers.events import Cause, DeviceAlarm, DeviceStatus, LinkState, Reading, Validity
+from drivers.events import Cause, DeviceAlarm, DeviceStatus, LinkState, Reading, Validity, is_provisional
 from drivers.vitals import VITALS
 from monitor.alerts.bed_state import BedState, Past, Seen, Step, with_moments
 from monitor.alerts.conditions import AlertEvent, AlertState, Kind, Priority, Why
@@ -90,7 +90,7 @@ def _on_reading(profile: Profile, state: BedState, bed: str, device: str, readin
     vital = reading.vital
     if reading.validity is Validity.INVALID or reading.value is None:
         return _no_value(state, vital, reading.cause, now), []
-    if Cause.PROVISIONAL in reading.cause:
+    if is_provisional(reading.cause):
         return (_cuff_works(state, now) if now >= state.cuff_until else state), []
     if reading.age > (LATE_AFTER if reading.episodic else LIVE_WITHIN):
         return state, []

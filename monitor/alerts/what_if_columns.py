@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from drivers.clock import NS
 from drivers.device import LATE_AFTER
-from drivers.events import Cause, Validity
+from drivers.events import Validity, is_provisional
 from drivers.recordings.recording import Recording, Series
 from monitor.alerts.engine import LIVE_WITHIN
 from monitor.alerts.in_force import EVERY_VALUE, Force, Visit, in_force, medians, other_session
@@ -135,7 +135,7 @@ class VitalColumns:
 
     @property
     def _provisional(self) -> Mask:
-        named = np.array([Cause.PROVISIONAL in cause for cause in self.series.causes], np.bool_)
+        named = np.array(list(map(is_provisional, self.series.causes)), np.bool_)
         return named[self.series.cause]
 
     @cached_property

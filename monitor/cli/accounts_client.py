@@ -18,7 +18,7 @@ from drivers.clock import SystemClock
 from drivers.errors import AccountRefused, ConfigError, StationRunning, StationSilent
 from monitor.accounts import requests
 from monitor.accounts.accounts import Accounts
-from monitor.accounts.people import Person, Role, Via
+from monitor.accounts.people import COMMAND
 from monitor.accounts.requests import (
     TOKEN_REQUEST,
     TOKENS,
@@ -34,7 +34,6 @@ from monitor.cli.desk_client import BETWEEN, PATIENCE, NoAnswer, NotTaken, Stati
 from monitor.request_faults import faults
 from monitor.storage.journal import Journal
 
-_COMMAND = Person("", "", Role.ADMIN, Via.COMMAND)
 _ORIGIN = "command"
 
 
@@ -94,7 +93,7 @@ class AccountsClient(StationClient):
         try:
             accounts = Accounts(self.data_dir, SystemClock(), journal.record_audit)
             await accounts.load()
-            answer = await requests.do(accounts, request, _COMMAND, _ORIGIN)
+            answer = await requests.do(accounts, request, COMMAND, _ORIGIN)
             if not await accounts.close():
                 raise AccountRefused(f"nothing was changed: the data folder {self.data_dir} cannot be written")
         finally:

@@ -113,7 +113,7 @@ def joined(parts: Sequence[Readings]) -> Readings:
 def between(readings: Readings, since: int, until: int) -> Readings:
     """Those with `since` <= observed_at < `until`."""
     first, last = np.searchsorted(readings.observed_at, [since, until])
-    return _chosen(readings, slice(first, last))
+    return chosen(readings, slice(first, last))
 
 
 def pack(readings: Readings, begins_at: int) -> bytes:
@@ -181,10 +181,11 @@ def _in_order(readings: Readings) -> Readings:
     if np.all(readings.observed_at[1:] >= readings.observed_at[:-1]):
         return readings
     order = np.argsort(readings.observed_at, kind="stable")
-    return _chosen(readings, order)
+    return chosen(readings, order)
 
 
-def _chosen(readings: Readings, which: slice | NDArray[np.int64]) -> Readings:
+def chosen(readings: Readings, which: slice | NDArray[np.int64] | NDArray[np.bool_]) -> Readings:
+    """Those that `which` picks of each column."""
     return Readings(
         readings.observed_at[which],
         readings.received_at[which],

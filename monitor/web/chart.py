@@ -6,6 +6,7 @@ numbers. What comes out is ready for JSON.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivers.clock import NS, iso
-from drivers.events import Cause, Validity
+from drivers.events import Validity, is_provisional
 from drivers.vitals import VITALS, Vital
 from monitor.buffer import Rings
 from monitor.sessions.session import Session, state_after
@@ -117,16 +118,8 @@ def _end(until: int | None) -> int:
 
 
 def _without_provisional(readings: Readings) -> Readings:
-    provisional = np.array([Cause.PROVISIONAL in cause.split(",") for cause in readings.causes])
-    kept = ~provisional[readings.cause]
-    return Readings(
-        readings.observed_at[kept],
-        readings.received_at[kept],
-        readings.values[kept],
-        readings.validity[kept],
-        readings.cause[kept],
-        readings.causes,
-    )
+    provisional = np.array(list(map(is_provisional, readings.causes)))
+    return blocks.chosen(readings, ~provisional[readings.cause])
 
 
 def _column(vital: Vital, readings: Readings, step: int, most: int) -> dict[str, Any]:
@@ -161,5 +154,4 @@ def about(vital: Vital) -> Mapping[str, Any]:
 
 
 def _numbers(values: NDArray[np.float64], decimals: int) -> list[float | None]:
-    # NaN is the one number that is not itself.
-    return [it if it == it else None for it in np.round(values, decimals + _SPARE_DECIMALS).tolist()]  # noqa: PLR0124
+    return [None if math.isnan(it) else it for it in np.round(values, decimals + _SPARE_DECIMALS).tolist()]

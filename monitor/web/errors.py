@@ -64,23 +64,17 @@ def answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 def handle_errors(app: FastAPI) -> None:
     """Have all errors of `app` look like that."""
-    app.add_exception_handler(Refusal, _refused)
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(HTTPException, _http)
 
+    @app.exception_handler(Refusal)
+    async def refused(_request: Request, error: Refusal) -> Response:
+        return JSONResponse(error.body, error.status, headers=error.headers)
 
-async def _refused(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, Refusal)  # noqa: S101 - it is registered for these alone
-    return JSONResponse(error.body, error.status, headers=error.headers)
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_request: Request, error: RequestValidationError) -> Response:
+        faults = (f"{one['loc'][1]}: {one['msg'].removeprefix('Value error, ')}" for one in error.errors())
+        return JSONResponse({"error": "invalid", "text": "; ".join(faults)}, 422)
 
-
-async def _invalid(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)  # noqa: S101 - it is registered for these alone
-    faults = (f"{one['loc'][1]}: {one['msg'].removeprefix('Value error, ')}" for one in error.errors())
-    return JSONResponse({"error": "invalid", "text": "; ".join(faults)}, 422)
-
-
-async def _http(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)  # noqa: S101 - it is registered for these alone
-    word = _BY_STATUS.get(error.status_code, "refused")
-    return JSONResponse({"error": word, "text": error.detail}, error.status_code, headers=error.headers)
+    @app.exception_handler(HTTPException)
+    async def http(_request: Request, error: HTTPException) -> Response:
+        word = _BY_STATUS.get(error.status_code, "refused")
+        return JSONResponse({"error": word, "text": error.detail}, error.status_code, headers=error.headers)

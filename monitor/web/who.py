@@ -13,7 +13,7 @@ from typing import Annotated, NamedTuple
 from fastapi import Depends
 from starlette.requests import HTTPConnection, Request
 
-from monitor.accounts.people import Person, Role, Via
+from monitor.accounts.people import COMMAND, Person, Role, Via
 from monitor.web.errors import Refusal
 from monitor.web.parts import Parts
 from monitor.web.settings import is_loopback
@@ -23,7 +23,6 @@ PROXY_HEADERS = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-f
 CSRF_HEADER = "x-csrf-token"
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _ANYBODY = Person("", "", Role.REVIEWER, Via.OPEN)
-_COMMAND = Person("", "", Role.ADMIN, Via.COMMAND)
 
 
 class Known(NamedTuple):
@@ -127,7 +126,7 @@ def unauthorized(request: Request) -> Refusal:
 
 def _by_token(request: HTTPConnection, parts: Parts, said: str) -> Known | None:
     if is_command(request):
-        return Known(_COMMAND)
+        return Known(COMMAND)
     scheme, _, bearer = said.partition(" ")
     if parts.accounts is None or scheme.lower() != "bearer":
         return None

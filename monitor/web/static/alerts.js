@@ -1,6 +1,6 @@
 // What is shown of alerts: pure functions from a snapshot's alerts to texts and looks.
 
-import { minutes } from "./numerics.js";
+import { minutes } from "./times.js";
 
 /** Beside the colour, which not everybody sees: how urgent, and whether of the patient or of the equipment. */
 export const MARKS = {

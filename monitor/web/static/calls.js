@@ -4,7 +4,7 @@ import { MARKS, actionsOf } from "./alerts.js";
 import * as api from "./api.js";
 import * as connection from "./connection.js";
 import { Keyed, Symbol, button, element, setAttribute, setData, setFigures, setHidden, setText } from "./dom.js";
-import { minutes } from "./numerics.js";
+import { minutes } from "./times.js";
 import * as who from "./who.js";
 
 /** Milliseconds for which is said that something could not be done. */

@@ -3,7 +3,7 @@
 import { inhibitions, told } from "./alerts.js";
 import { AlertLine, Inhibition, acknowledge, asSeen } from "./calls.js";
 import { button, element, Keyed, setAttribute, setHidden, setText } from "./dom.js";
-import { minutes } from "./numerics.js";
+import { minutes } from "./times.js";
 
 /** A line as on the wall, with a button that is hard to miss. */
 class Standing {

@@ -2,7 +2,8 @@
 
 import { button, element, Keyed, setData, setHidden, setText } from "./dom.js";
 import { ask } from "./dialog.js";
-import { labelOf, timeOf } from "./chair_words.js";
+import { labelOf } from "./chair_words.js";
+import { timeOf } from "./times.js";
 
 /** What is said where nothing is known of what was measured. */
 const UNREAD = "The journal cannot be read: what was measured is not known here.";

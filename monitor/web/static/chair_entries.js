@@ -2,7 +2,7 @@
 
 import { button, element, Keyed, setData, setHidden, setText } from "./dom.js";
 import { ask } from "./dialog.js";
-import { scroller, whenOf } from "./chair_words.js";
+import { VOIDABLE, scroller, whenOf } from "./chair_words.js";
 
 /** What a correction can change of each kind of entry, beside its time: as the station has it. */
 const CORRECTABLE = {
@@ -16,8 +16,6 @@ const CORRECTABLE = {
   moved: [],
   closed: [],
 };
-/** Kinds that can be made void. */
-const VOIDABLE = new Set(["step", "check", "note", "event", "dose", "score", "assigned", "limit", "closed"]);
 const REASON = { name: "reason", label: "Reason", required: true, maxlength: 200 };
 
 /** The fields of a correction, filled with what stands. */

@@ -2,8 +2,9 @@
 
 import { loudest, told } from "./alerts.js";
 import { element, Keyed, setAttribute, setData, setHidden, setText } from "./dom.js";
-import { minutes, numerics } from "./numerics.js";
+import { numerics } from "./numerics.js";
 import { Numeric } from "./tile.js";
+import { minutes } from "./times.js";
 import { STATES } from "./chair_words.js";
 
 /** How far the infusion is: `12:03 of 40 min`, and what it ran beyond that. */

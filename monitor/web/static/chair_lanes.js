@@ -1,7 +1,7 @@
 // Three time lines below the plots: where the visit was, how long alerts lasted, and what was entered.
 
 import { element, Keyed, setAttribute, setData, setText } from "./dom.js";
-import { timeOf } from "./chair_words.js";
+import { timeOf } from "./times.js";
 
 const PHASES = {
   check_in: "Check-in",

@@ -1,10 +1,9 @@
 // One line that says what became of what was just done: recorded, with a way back; not answered yet; or refused.
 
 import { button, element, setData, setHidden, setText } from "./dom.js";
-import { textOf, timeOf } from "./chair_words.js";
+import { textOf, VOIDABLE } from "./chair_words.js";
+import { timeOf } from "./times.js";
 
-/** Kinds of entries that can be made void; all but the opening. */
-const UNDONE = new Set(["step", "check", "note", "event", "dose", "score", "limit", "closed"]);
 /** Kinds that words can be added to. */
 const WORDED = new Set(["event", "score"]);
 
@@ -57,7 +56,7 @@ export class Line {
     const where = away ? ` on ${answer.bed}` : before ? ` for ${answer.reference}, who was here before` : "";
     this.#show(answer.recorded ? "done" : "unsure", `${kept} ${timeOf(entry.at)}${where}: ${entry.text}`);
     this.#last = { ...entry, session: answer.session, bed: answer.bed };
-    setHidden(this.#undo, !UNDONE.has(entry.kind));
+    setHidden(this.#undo, !VOIDABLE.has(entry.kind));
     setHidden(this.#words, !WORDED.has(entry.kind));
   }
 

@@ -1,7 +1,7 @@
 // The values of the trends as text: at the cursor, and as a table of the last ones and the extremes.
 
 import { element, Keyed, setText } from "./dom.js";
-import { timeOf } from "./chair_words.js";
+import { timeOf } from "./times.js";
 
 /** Seconds before the cursor in which a cuff pressure still says something. */
 const CUFF = 900;

@@ -1,6 +1,7 @@
-// The words of the chair page, times as people read them, and what its lists are in.
+// The words of the chair page, and what its lists are in.
 
 import { element, setAttribute } from "./dom.js";
+import { timeOf } from "./times.js";
 
 /** The parts of a visit, by the state of a session. */
 export const STATES = {
@@ -12,13 +13,10 @@ export const STATES = {
   recovery: "Recovery",
 };
 
-/** 12:03:10, by this computer's zone; `at` is RFC 3339 text or milliseconds. */
-export function timeOf(at) {
-  const date = new Date(at);
-  return [date.getHours(), date.getMinutes(), date.getSeconds()].map((it) => String(it).padStart(2, "0")).join(":");
-}
+/** Kinds of entries that can be made void. */
+export const VOIDABLE = new Set(["step", "check", "note", "event", "dose", "score", "assigned", "limit", "closed"]);
 
-/** The same, with the day where it is not that of `now` (milliseconds). */
+/** 12:03:10, with the day where it is not that of `now` (milliseconds). */
 export function whenOf(at, now) {
   const date = new Date(at);
   const day = date.toDateString() === new Date(now).toDateString() ? "" : `${date.getDate()}.${date.getMonth() + 1}. `;

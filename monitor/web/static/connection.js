@@ -6,6 +6,7 @@ import * as places from "./places.js";
 import { StationTime } from "./station_time.js";
 import { Stream } from "./stream.js";
 import { every } from "./ticks.js";
+import { span } from "./times.js";
 import { notice } from "./toast.js";
 import * as trends from "./trends.js";
 
@@ -158,7 +159,7 @@ function sayLive(steady) {
     else cover.say("live", "Live");
   }
   const ahead = station.ahead();
-  const how = `${cover.span(Math.abs(ahead))} ${ahead > 0 ? "ahead of" : "behind"} the station's`;
+  const how = `${span(Math.abs(ahead))} ${ahead > 0 ? "ahead of" : "behind"} the station's`;
   const apart = Math.abs(ahead) > CLOCKS_APART;
   notice("clock", apart ? `This computer's clock is ${how}: times on this page are the station's.` : null);
 }
@@ -169,7 +170,7 @@ function sayWhy(steady) {
   } else if (!places.mine) {
     cover.explain("Not live, too many pages", "Other pages of this browser show the station already: close some.");
   } else if (stream.comes(steady)) {
-    const late = cover.span(station.age(latest));
+    const late = span(station.age(latest));
     cover.explain("Not live, too slow", `The connection is too slow: messages come ${late} late.`);
   } else {
     const text = "No message from the station. This page keeps trying to reconnect by itself.";

@@ -1,22 +1,9 @@
 // What is said of the connection: in the header, and on the cover over all that is not live.
 
 import { element, setData, setText } from "./dom.js";
+import { timeOf } from "./times.js";
 
 const at = (id) => document.getElementById(id);
-
-/** A moment of the station, as the clock shows it. */
-export function time(stamp) {
-  const date = new Date(stamp);
-  return [date.getHours(), date.getMinutes(), date.getSeconds()].map((it) => String(it).padStart(2, "0")).join(":");
-}
-
-/** How many seconds, or minutes where it is more than one and a half. */
-export function span(milliseconds) {
-  const seconds = Math.round(milliseconds / 1000);
-  if (seconds <= 90) return `${seconds} s`;
-  const minutes = Math.round(seconds / 60);
-  return minutes <= 90 ? `${minutes} min` : `${Math.round(minutes / 60)} h`;
-}
 
 /** Where to log in again and come back to this view. */
 export function loginPath() {
@@ -31,14 +18,14 @@ export function say(state, text) {
 
 /** The station's time. */
 export function clock(stamp) {
-  setText(at("clock"), time(stamp));
+  setText(at("clock"), timeOf(stamp));
 }
 
 /** Cover everything: what is under it was made at that moment of the station's time. */
 export function raise(stamp) {
   document.body.classList.add("not-live");
   setText(at("clock"), "--:--:--");
-  const since = element("span", "", `since ${time(stamp)}`);
+  const since = element("span", "", `since ${timeOf(stamp)}`);
   at("not-live-text").replaceChildren(element("strong", "", "NOT LIVE"), " ", since);
   at("not-live").hidden = false;
 }

@@ -1,19 +1,8 @@
 // What a tile shows of a bed's vitals, session and devices: pure functions from a snapshot to texts.
 
+import { duration, minutes } from "./times.js";
+
 const NONE = "--";
-
-/** Minutes and seconds, as a cuff pressure's age is read: 2:05. */
-export function minutes(seconds) {
-  const whole = Math.max(0, Math.floor(seconds));
-  return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
-}
-
-/** A duration in words: 12 s, 4 min, 3 h. */
-export function duration(seconds) {
-  const whole = Math.max(0, Math.floor(seconds));
-  if (whole < 120) return `${whole} s`;
-  return whole < 7200 ? `${Math.floor(whole / 60)} min` : `${Math.floor(whole / 3600)} h`;
-}
 
 function number(vital) {
   return vital === undefined || vital.value === null ? NONE : vital.value.toFixed(vital.decimals);

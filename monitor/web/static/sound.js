@@ -2,10 +2,10 @@
 
 import { SIGNALS } from "./bursts.js";
 import { Symbol, button, element, setData, setHidden, setText } from "./dom.js";
-import { minutes } from "./numerics.js";
 import { Player } from "./player.js";
 import { recall, remember } from "./remembered.js";
 import { every } from "./ticks.js";
+import { minutes } from "./times.js";
 
 const LOOK_EVERY = 100;
 /** Milliseconds in which the output must have gone on. */

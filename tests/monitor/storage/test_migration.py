@@ -183,18 +183,19 @@ THIRD_ALERTS = [
 ]
 
 
-def journal_of_schema_3_with_alerts(folder):
-    """Alerts that were bound when they had fewer columns; the chain as it then was."""
-    journal_of(folder, 3)
+def journal_with(folder, schema, table, rows):
+    """Rows that were bound when their table had fewer columns; the chain as it then was."""
+    journal_of(folder, schema)
+    places = ", ".join("?" * len(rows[0]))
     with contextlib.closing(sqlite3.connect(folder / "journal.db", isolation_level=None)) as connection:
-        for row in THIRD_ALERTS:
-            connection.execute("INSERT INTO alerts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
-            chain.append(connection, "alerts", row[0])
+        for row in rows:
+            connection.execute(f"INSERT INTO {table} VALUES ({places})", row)
+            chain.append(connection, table, row[0])
     return ask(folder, "SELECT * FROM chain ORDER BY id")
 
 
 async def test_hashes_of_alerts_that_were_chained_before_schema_4_still_hold(tmp_path, opened):
-    before = journal_of_schema_3_with_alerts(tmp_path)
+    before = journal_with(tmp_path, 3, "alerts", THIRD_ALERTS)
     assert [row[1:3] for row in before[-2:]] == [("alerts", 4), ("alerts", 5)]
     journal = opened(tmp_path)
     by_a_person = AlertEvent(
@@ -223,7 +224,7 @@ async def test_hashes_of_alerts_that_were_chained_before_schema_4_still_hold(tmp
 @pytest.mark.parametrize("column", ["alert_group", "why", "actor", "session"])
 @pytest.mark.parametrize(("row", "becomes"), [(6, "'someone else'"), (6, "NULL"), (4, "'Kim Möller'"), (4, "''")])
 async def test_what_schema_4_added_is_bound_by_the_chain(tmp_path, opened, column, row, becomes):
-    journal_of_schema_3_with_alerts(tmp_path)
+    journal_with(tmp_path, 3, "alerts", THIRD_ALERTS)
     journal = opened(tmp_path)
     journal.record_alerts(
         [
@@ -251,18 +252,8 @@ FOURTH_AUDIT = [
 ]
 
 
-def journal_of_schema_4_with_audit(folder):
-    """Audit rows that were bound when they had fewer columns; the chain as it then was."""
-    journal_of(folder, 4)
-    with contextlib.closing(sqlite3.connect(folder / "journal.db", isolation_level=None)) as connection:
-        for row in FOURTH_AUDIT:
-            connection.execute("INSERT INTO audit VALUES (?, ?, ?, ?, ?, ?)", row)
-            chain.append(connection, "audit", row[0])
-    return ask(folder, "SELECT * FROM chain ORDER BY id")
-
-
 async def test_hashes_of_audit_rows_that_were_chained_before_schema_5_still_hold(tmp_path, opened):
-    before = journal_of_schema_4_with_audit(tmp_path)
+    before = journal_with(tmp_path, 4, "audit", FOURTH_AUDIT)
     assert [row[1:3] for row in before[-2:]] == [("audit", 2), ("audit", 3)]
     journal = opened(tmp_path)
     journal.record_audit("anna", "role changed", "ben (Ben)", origin="10.0.0.7", old="nurse", new="admin")
@@ -281,7 +272,7 @@ async def test_hashes_of_audit_rows_that_were_chained_before_schema_5_still_hold
 
 
 async def test_what_schema_5_added_is_bound_by_the_chain(tmp_path, opened):
-    journal_of_schema_4_with_audit(tmp_path)
+    journal_with(tmp_path, 4, "audit", FOURTH_AUDIT)
     journal = opened(tmp_path)
     said = {"origin": "10.0.0.7", "old": "nurse", "new": "admin"}
     journal.record_audit("anna", "role changed", "ben (Ben)", **said)
