@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from starlette.routing import BaseRoute, Route
 
 from drivers.clock import NS, ManualClock
 from drivers.events import Event, measured
@@ -115,10 +114,11 @@ def recording_of(
     return Recording(config, folder, Rings(), health, lambda: Commits(0, None), sinks)
 
 
-def paths_of(routes: Iterable[BaseRoute]) -> Iterator[str]:
-    """The paths of an app's routes, of those in its routers too."""
+def routes_of(routes: Iterable[Any]) -> Iterator[tuple[str, str]]:
+    """Method and path of all of an app's routes, of those in its routers too; a folder of files is one to get."""
     for route in routes:
         if (router := getattr(route, "original_router", None)) is not None:
-            yield from paths_of(router.routes)
-        elif isinstance(route, Route):
-            yield route.path
+            yield from routes_of(router.routes)
+        else:
+            for method in getattr(route, "methods", None) or {"GET"}:
+                yield method, route.path

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
 
 from drivers.clock import ManualClock
 from monitor.accounts.people import Role
 from monitor.station import Station
-from tests.monitor.web.served import TWO_CHAIRS, served
+from tests.monitor.web.served import TWO_CHAIRS, routes_of, served
 from tests.monitor.web.wire import Answer, ask, assert_guarded, port_of, send
 
 SITE = TWO_CHAIRS + "web: {oidc: {issuer: 'http://127.0.0.1:9', client_id: x, client_secret_env: PATH}}\n"
@@ -80,17 +80,6 @@ async def station(tmp_path: Path) -> AsyncIterator[Station]:
     # A ManualClock stands still, so that nothing ends by itself.
     async with served(tmp_path, SITE, ManualClock()) as clinic:
         yield clinic.station
-
-
-def routes_of(routes: list[Any]) -> Iterator[tuple[str, str]]:
-    """Method and path of all of them, also of those in routers."""
-    for route in routes:
-        inner = getattr(route, "original_router", None)
-        if inner is not None:
-            yield from routes_of(inner.routes)
-        else:
-            for method in getattr(route, "methods", None) or {"GET"}:
-                yield method, route.path
 
 
 async def logged_in(station: Station, role: Role) -> list[str]:

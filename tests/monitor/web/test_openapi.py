@@ -19,11 +19,11 @@ from monitor.web.app import create_app
 from monitor.web.errors import WORDS
 from monitor.web.openapi import description
 from monitor.web.parts import Parts, Recording
-from tests.monitor.web.served import paths_of, recording_of
+from tests.monitor.web.served import recording_of, routes_of
 
 PUBLIC = {"/healthz", "/readyz", "/api/login"}
 """Whom they are for is not asked."""
-PAGES = {"/", "/login", "/beds/{bed}", "/oidc/login", "/oidc/callback"}
+PAGES = {"/", "/static", "/login", "/beds/{bed}", "/oidc/login", "/oidc/callback"}
 """For browsers: no part of the API."""
 
 
@@ -57,7 +57,7 @@ def references(part: object) -> Iterator[str]:
 
 
 def test_each_route_is_in_it_but_the_pages(app: Any, described: dict[str, Any]) -> None:
-    assert set(paths_of(app.routes)) - PAGES == described["paths"].keys()
+    assert {path for _, path in routes_of(app.routes)} - PAGES == described["paths"].keys()
 
 
 def test_each_route_says_what_it_is_for_and_who_may_ask(described: dict[str, Any]) -> None:
