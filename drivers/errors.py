@@ -12,6 +12,7 @@
     │   ├── SinkRefused           a sink's token, bucket or address is wrong
     │   ├── StepRefused           a session is not where that can be done; carries what is possible
     │   │   └── ConfirmationNeeded    it can be done, but somebody has to say so; carries what is open
+    │   ├── SessionUnknown        there is no session of that name
     │   ├── AlertActionRefused    no such alert stands, or the profile in force does not allow that
     │   ├── LoginRefused          nobody of that login and password may come in
     │   └── AccountRefused        an account or token cannot be given, changed or taken like that
@@ -96,6 +97,10 @@ class ConfirmationNeeded(StepRefused):
     def __init__(self, text: str, still_open: Iterable[str], possible: Iterable[str] = ()) -> None:
         super().__init__(text, possible)
         self.open = tuple(still_open)
+
+
+class SessionUnknown(PersonNeeded):
+    """There is no session of that name where it was looked for."""
 
 
 class AlertActionRefused(PersonNeeded):

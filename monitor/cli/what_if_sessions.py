@@ -56,17 +56,11 @@ def recorded(history: History, session: Session, settings: SessionsConfig) -> tu
 
 
 def _by_device(history: History, session: Session) -> Iterator[list[Trace]]:
-    read_until: dict[str, int] = {}
-    for bed, begins, ends in sorted(session.stays, key=lambda it: it.since):
-        # What was assigned may overlap the session's own stay there: each reading counts once.
-        first = max(begins, read_until.get(bed, begins))
-        last = LATEST if ends is None else ends
-        if first < last:
-            read_until[bed] = last
-            devices: defaultdict[str, list[Trace]] = defaultdict(list)
-            for trace in history.chart(bed, first, last):
-                devices[trace.device].append(trace)
-            yield from devices.values()
+    for bed, begins, ends in session.stretches(LATEST):
+        devices: defaultdict[str, list[Trace]] = defaultdict(list)
+        for trace in history.chart(bed, begins, ends):
+            devices[trace.device].append(trace)
+        yield from devices.values()
 
 
 def _with_clocks(traces: Sequence[Trace]) -> Iterator[tuple[Trace, NDArray[np.float64] | None]]:

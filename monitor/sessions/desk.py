@@ -32,6 +32,7 @@ from monitor.sessions.requests import (
     OpenRequest,
     PhaseRequest,
     Request,
+    SignRequest,
 )
 from monitor.sessions.session import Session
 from monitor.sessions.steps import State, Step
@@ -293,7 +294,7 @@ class Desk:
 
 def _given(request: Request) -> int | None:
     """The earliest time that a request is about, UTC nanoseconds; None where it is about now."""
-    if isinstance(request, LimitRequest):
+    if isinstance(request, LimitRequest | SignRequest):
         return None
     return request.since if isinstance(request, AssignRequest) else request.at
 

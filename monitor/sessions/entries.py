@@ -39,6 +39,8 @@ class Kind(StrEnum):
     again; `reason`."""
     CLOSED = "closed"
     """`criteria` of the discharge as they stood, and `reason` where some were open."""
+    SIGNED = "signed"
+    """`through`: the number of the last entry that was signed. The journal's chain binds all that was there then."""
     CLOCK_SET = "clock_set"
     """`seconds` by which the station's clock was set forward, or back: written by the station."""
 

@@ -71,13 +71,7 @@ def _valid(
     history: History, session: Session, since: int, until: int, vital: str | None = None
 ) -> Iterator[tuple[str, int, float]]:
     """Vital, time and value of each."""
-    read_until: dict[str, int] = {}
-    for bed, begins, ends in sorted(session.stays, key=lambda it: it.since):
-        # What was assigned may overlap the session's own stay there: each reading counts once.
-        first = max(since, begins, read_until.get(bed, since))
-        last = until if ends is None else min(until, ends)
-        if first < last:
-            read_until[bed] = last
-            for row in history.readings(bed, vital, first, last):
-                if row.validity is Validity.VALID and row.value is not None:
-                    yield row.vital, row.observed_at, row.value
+    for bed, begins, ends in session.stretches(until):
+        for row in history.readings(bed, vital, max(since, begins), ends):
+            if row.validity is Validity.VALID and row.value is not None:
+                yield row.vital, row.observed_at, row.value

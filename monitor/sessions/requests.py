@@ -152,6 +152,15 @@ class CloseRequest(_OfSession):
     """Needed where criteria of the discharge are open."""
 
 
+class SignRequest(_Request):
+    """Sign the chart of a closed session, as it is through that entry."""
+
+    verb: Literal["sign"] = "sign"
+    session: Line
+    through: Annotated[int, Field(ge=1)]
+    """The number of the last entry that the reviewer has seen: nobody signs what came after."""
+
+
 Request = (
     OpenRequest
     | PhaseRequest
@@ -163,6 +172,7 @@ Request = (
     | AssignRequest
     | LimitRequest
     | CloseRequest
+    | SignRequest
 )
 REQUEST: TypeAdapter[Request] = TypeAdapter(Annotated[Request, Field(discriminator="verb")])
 """Reads any of them from JSON."""

@@ -29,6 +29,7 @@ from monitor.sessions.requests import (
     PhaseRequest,
     Request,
     ScoreRequest,
+    SignRequest,
 )
 from monitor.sessions.session import Session, Shown, Stay
 from monitor.sessions.settings import SessionsConfig
@@ -245,6 +246,20 @@ def _limit(request: LimitRequest, session: Session, known: Known) -> Draft:
     return Draft(Kind.LIMIT, known.now, content, session.bed)
 
 
+def _sign(request: SignRequest, session: Session, known: Known) -> Draft:
+    if session.state is not State.CLOSED:
+        raise StepRefused(f"session {session.id} is not closed: its chart is not complete", possible(session.state))
+    if session.signed:
+        last = session.shown[-1]
+        raise StepRefused(f"{last.entry.author} signed it at {local(last.at)}, and nothing was entered since")
+    last_number = len(session.entries)
+    if request.through != last_number:
+        raise StepRefused(
+            f"the chart has entries through {last_number} and was seen through {request.through}: look at it again"
+        )
+    return Draft(Kind.SIGNED, known.now, {"through": last_number}, session.last_bed)
+
+
 def _correct(request: CorrectRequest, session: Session, known: Known) -> Draft:
     found = next((shown for shown in session.shown if shown.entry.number == request.number), None)
     if found is None:
@@ -364,5 +379,6 @@ _RULES: Mapping[type, Callable[[Any, Session, Known], Draft]] = {
     AssignRequest: _assign,
     LimitRequest: _limit,
     CloseRequest: _close,
+    SignRequest: _sign,
 }
 """The rule of each request that is about a session."""

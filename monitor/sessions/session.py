@@ -73,6 +73,18 @@ class Session:
         self.bed = "" if self.closed_at is not None else _bed(self.timeline)
         """Where the patient is; empty when closed, and for a session without a bed."""
 
+    def stretches(self, until: int) -> Iterator[tuple[str, int, int]]:
+        """Bed, beginning and end of what belongs to the session of what was recorded before `until`, each once.
+
+        What was assigned may overlap the session's own stay there.
+        """
+        read_until: dict[str, int] = {}
+        for bed, begins, ends in sorted(self.stays, key=lambda it: it.since):
+            first, last = max(begins, read_until.get(bed, begins)), until if ends is None else min(until, ends)
+            if first < last:
+                read_until[bed] = last
+                yield bed, first, last
+
     @property
     def phase(self) -> Phase:
         """The part of the visit."""
@@ -162,6 +174,21 @@ class Session:
         # Of two at one time, the one that was entered last.
         of_kind = sorted((it for it in self.standing if it.entry.kind is kind), key=lambda it: it.steady)
         return {shown.content[key]: shown for shown in of_kind}
+
+    @property
+    def signatures(self) -> tuple[Shown, ...]:
+        """Every signature of its chart, the last one last."""
+        return tuple(shown for shown in self.shown if shown.entry.kind is Kind.SIGNED)
+
+    @property
+    def signed(self) -> bool:
+        """Whether the chart is signed as it stands: nothing was entered since."""
+        return self.entries[-1].kind is Kind.SIGNED
+
+    def as_signed(self) -> Session | None:
+        """The session as it was when its chart was last signed; None where it never was."""
+        signatures = self.signatures
+        return Session(self.entries[: signatures[-1].entry.number]) if signatures else None
 
     def followed_by(self, *entries: Entry) -> Session:
         """The session with more entries."""

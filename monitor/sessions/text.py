@@ -71,5 +71,6 @@ _TEXTS: Mapping[Kind, Callable[[Content], str]] = {
     Kind.ASSIGNED: lambda it: f"recording of {it['bed']} assigned, {_utc(it['since'])} to {_utc(it['until'])}",
     Kind.LIMIT: _limit,
     Kind.CLOSED: lambda it: _with(STEPS[Step.CLOSE].done, it.get("reason")),
+    Kind.SIGNED: lambda it: f"chart signed, through entry {it['through']}",
     Kind.CLOCK_SET: lambda it: f"the station's clock was set by {it['seconds']:+.1f} s",
 }

@@ -38,20 +38,30 @@ def full(session: Session, settings: SessionsConfig, recorded: Recorded, now: in
     return {
         **brief(session, now),
         "possible": [step.value for step in possible(session.state)],
-        "beds": [{"bed": it.bed, "since": iso(it.since), "until": _time(it.until)} for it in session.stays],
+        "beds": stays(session),
         "limits": dict(session.limits),
         "cuff": _cuff(session, settings, recorded, now),
         "checklist": [_item(session, item) for item in settings.checklist],
         "baseline": _baseline(settings, recorded),
         "discharge": _discharge(session, settings, recorded, now),
         "asked": criteria.question(session, settings, now) or None,
-        "entries": [_shown(shown) for shown in session.shown],
+        "entries": entries(session),
     }
 
 
-def answer(session: Session, entries: tuple[Entry, ...], now: int, *, recorded: bool) -> dict[str, Any]:
+def stays(session: Session) -> list[dict[str, Any]]:
+    """Where its recording is."""
+    return [{"bed": it.bed, "since": iso(it.since), "until": _time(it.until)} for it in session.stays]
+
+
+def entries(session: Session) -> list[dict[str, Any]]:
+    """Each entry as it stands now; where it was corrected, with what was written first."""
+    return [_shown(shown) for shown in session.shown]
+
+
+def answer(session: Session, made: tuple[Entry, ...], now: int, *, recorded: bool) -> dict[str, Any]:
     """What was done; `recorded` is false where it waits in memory for a journal that cannot be written."""
-    numbers = {entry.number for entry in entries}
+    numbers = {entry.number for entry in made}
     return {
         "recorded": recorded,
         "session": session.id,
