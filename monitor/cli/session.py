@@ -252,6 +252,22 @@ def close(
     _do("close", {"session": session, "reason": reason}, by, at, request, as_json, config, data_dir)
 
 
+@session_app.command()
+def sign(
+    session: Which,
+    through: Annotated[
+        int, typer.Option(metavar="NUMBER", help="The last entry that you have seen, as `session show` numbers them.")
+    ],
+    by: By = None,
+    request: Again = None,
+    as_json: AsJson = False,
+    config: Config = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Sign the chart of a closed session; what is entered later asks for a new signature."""
+    _do("sign", {"session": session, "through": through}, by, None, request, as_json, config, data_dir)
+
+
 @session_app.command(name="list")
 def list_(
     bed: Annotated[str | None, typer.Option(help="Only those that were on this bed.")] = None,

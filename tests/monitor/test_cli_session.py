@@ -112,6 +112,11 @@ def test_a_visit_from_opening_to_closing(say: Say, data: Path) -> None:
     assert full["state"] == "closed"
     assert {stay["bed"] for stay in full["beds"]} == {"chair-1", "chair-2"}
     assert say("show", "chair-2").returncode == 1
+    unseen = say("sign", name, "--through", "14", "--by", "Dr. Lee")
+    assert (unseen.returncode, unseen.stdout) == (1, "")
+    assert "has entries through 15" in unseen.stderr
+    assert "chart signed, through entry 15" in say("sign", name, "--through", "15", "--by", "Dr. Lee").stdout
+    assert "Dr. Lee signed it" in say("sign", name, "--through", "16").stderr
     assert call("verify", "--data-dir", data).returncode == 0
 
 
