@@ -10,6 +10,7 @@ import typer
 from drivers.errors import ConfigError
 from monitor.cli.options import data_folder
 from monitor.cli.records import Source as Where
+from monitor.cli.records import influxdb_of
 from monitor.review.source import JournalSource, Source
 
 From = Annotated[
@@ -24,7 +25,10 @@ Site = Annotated[
 def source_of(where: Where, data_dir: Path | None, config: Path | None, site: str | None) -> Source:
     """What charts are made from. Raises ConfigError and JournalUnusable."""
     if where is Where.INFLUXDB:
-        raise ConfigError(["--from influxdb is not there yet"])
+        from monitor.review.influx_source import InfluxdbSource  # noqa: PLC0415 - it takes half the start of a command
+
+        section, own = influxdb_of(data_dir, config)
+        return InfluxdbSource(section, own if site is None else site)
     if site is not None:
         raise ConfigError(["--site is for --from influxdb: a journal is of one site"])
     return JournalSource(data_folder(config, data_dir))

@@ -21,6 +21,7 @@ from monitor import config_file
 from monitor.alerts.conditions import AlertEvent, AlertState
 from monitor.cli.moments import moment
 from monitor.cli.options import data_folder
+from monitor.config import InfluxdbConfig
 from monitor.storage.history import History, ReadingRow
 
 if TYPE_CHECKING:
@@ -127,13 +128,19 @@ def _of_one_site(rows: Iterator[_Row]) -> Iterator[tuple[None, _Row]]:
 def _influxdb(data_dir: Path | None, config: Path | None) -> InfluxdbHistory:
     from monitor.sinks.influxdb_history import InfluxdbHistory  # noqa: PLC0415 - it takes half the start of a command
 
+    section, _ = influxdb_of(data_dir, config)
+    return InfluxdbHistory(section)
+
+
+def influxdb_of(data_dir: Path | None, config: Path | None) -> tuple[InfluxdbConfig, str]:
+    """Where the configuration says that InfluxDB is, and its own site. Raises ConfigError."""
     if data_dir is not None:
         raise ConfigError(["--data-dir is for --from journal: InfluxDB is where the configuration says"])
     file = config or config_file.default_path()
-    section = config_file.load(file, here=False).influxdb
-    if section is None:
+    loaded = config_file.load(file, here=False)
+    if loaded.influxdb is None:
         raise ConfigError([f"{file}: has no section `influxdb`, which says where it is"])
-    return InfluxdbHistory(section)
+    return loaded.influxdb, loaded.site
 
 
 def _print(site: str | None, row: Any, as_json: bool, at: int, text: str) -> None:

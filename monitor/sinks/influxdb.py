@@ -27,7 +27,14 @@ from typing import TYPE_CHECKING
 from drivers.clock import Clock, SystemClock
 from drivers.errors import SinkRefused
 from monitor.config import InfluxdbConfig
-from monitor.sinks.line_protocol import alert_lines, escaped, session_lines, vitals_lines, waveform_lines
+from monitor.sinks.line_protocol import (
+    alert_lines,
+    device_lines,
+    escaped,
+    session_lines,
+    vitals_lines,
+    waveform_lines,
+)
 from monitor.sinks.sink import Sent
 from monitor.storage.backlog import Portion
 
@@ -66,8 +73,9 @@ class InfluxdbSink:
         vitals = vitals_lines(self._site, portion.readings)
         sent = await self.send_lines(
             chain(
-                alert_lines(self._site, portion.alerts),
-                session_lines(self._site, portion.entries),
+                alert_lines(self._site, portion.alerts, portion.alert_places),
+                session_lines(self._site, portion.entries, portion.entry_places),
+                device_lines(self._site, portion.device_events, portion.device_places),
                 vitals.lines,
                 waveform_lines(self._site, portion.waveforms),
             )

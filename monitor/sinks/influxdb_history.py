@@ -1,78 +1,35 @@
-"""What InfluxDB holds of the journals of many sites, by Flux: the reading side of the sink, value for value.
-
-A bucket may hold years of many sites, and a command prints them row by row: so time is gone through in windows. Each
-is one question that the storage engine answers alone (range, filter and keep; no pivot, sort or map in Flux), is put
-together and sorted here, and becomes as long as is needed for about `_POINTS` values.
-
-Names come to Flux as parameters, never as part of the question's text. They travel as the client sends them, in
-`extern`: the server's own `params` are in InfluxDB Cloud only. Times are read with all nine digits; the client's
-parser keeps six.
-"""
+"""What InfluxDB holds of the journals of many sites: the reading side of the sink, value for value."""
 
 from __future__ import annotations
 
-import codecs
-import contextlib
-import csv
 import itertools
 import json
-from collections.abc import Callable, Generator, Iterable, Iterator
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Mapping
 from operator import itemgetter
-from typing import Any, TypeVar
+from typing import Any
 
-from influxdb_client.client.query_api import QueryApi
-
-from drivers.clock import NS
-from drivers.errors import SinkBusy, SinkRefused
 from drivers.events import Validity
 from drivers.vitals import VITALS
 from monitor.alerts.conditions import AlertEvent, AlertState, Kind, Priority
 from monitor.config import InfluxdbConfig
 from monitor.sinks import influxdb_sync
+from monitor.sinks.influxdb_question import Bucket, Point, Tags
 from monitor.storage.history import ReadingRow
 
-EARLIEST, LATEST = -(2**63) + 2, 2**63 - 2
-"""The ends of the time that InfluxDB can hold, UTC nanoseconds."""
-
-_POINTS = 20_000
-"""Values of fields that a window aims at; one with four times as many is asked for again in shorter ones."""
-_FIRST_WINDOW = 10 * NS
-_CHANGE = 8
-"""How much longer or shorter than the window before one may be, as a factor."""
-
-_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - without a zone, as the text that it is subtracted from
-_TAGS = ("site", "bed", "device", "rule", "priority", "kind")
-_DIALECT = {"header": True, "annotations": [], "dateTimeFormat": "RFC3339Nano"}
-_COLUMNS = json.dumps([*_TAGS, "_field", "_time", "_value"])
-
-_RANGE = "from(bucket: bucket) |> range(start: time(v: {since}), stop: time(v: {until})) |> filter(fn: (r) => {filter})"
-_READINGS = f"{_RANGE} |> keep(columns: {_COLUMNS})"
-# As JSON: the server's CSV loses carriage returns inside texts.
-_ALERTS = f"""import "json"
-{_RANGE} |> map(fn: (r) => ({{r with _value: string(v: json.encode(v: r._value))}})) |> keep(columns: {_COLUMNS})"""
-_FIRST = f'{_RANGE} |> first() |> keep(columns: ["_time"])'
-
-_VALIDITIES = {f"{validity:d}": validity for validity in Validity}
-
-_Tags = tuple[str, ...]
-"""Of each of `_TAGS`; empty where the point has none."""
-_Point = tuple[int, _Tags, str, str]
-"""Time, tags, field and the value's text."""
-_Row = TypeVar("_Row")
+AFTER_AT_MOST = 1_000_000
+"""Nanoseconds by which a point can be later than what it tells of: as many things would have to be of one moment."""
+VALIDITIES = {f"{validity:d}": validity for validity in Validity}
+"""By what InfluxDB has of them."""
 
 
 class InfluxdbHistory:
     """The reading side of the bucket that `config` names. Times are UTC nanoseconds; rows come with their site.
 
-    Raises, here or while rows are read, ConfigError (no token is to be had), SinkRefused (the token, the bucket or
-    what is in it is wrong) and SinkBusy (the server cannot be reached, or broke off).
+    Raises, here or while rows are read, what `Bucket` raises.
     """
 
     def __init__(self, config: InfluxdbConfig, *, patience: float = influxdb_sync.PATIENCE) -> None:
-        self._config = config
-        self._patience = patience
-        self._token = config.read_token()
+        self._bucket = Bucket(config, patience=patience)
 
     def readings(
         self,
@@ -84,144 +41,28 @@ class InfluxdbHistory:
     ) -> Iterator[tuple[str, ReadingRow]]:
         """Readings with `since` <= observed_at < `until`, by time, then site, bed, device and vital."""
         fields = () if vital is None else (vital, f"{vital}_validity", f"{vital}_cause")
-        with self._asked("vitals", _READINGS, site, bed, fields) as question:
+        with self._bucket.asked("vitals", site=site, bed=bed, fields=fields) as question:
             yield from question.rows(_readings, since, until)
 
     def alerts(
         self, site: str | None = None, bed: str | None = None, since: int | None = None, until: int | None = None
     ) -> Iterator[tuple[str, AlertEvent]]:
-        """Changes of alerts with `since` <= at < `until`, by time, then site, bed and rule."""
-        with self._asked("alerts", _ALERTS, site, bed, ()) as question:
-            yield from question.rows(_alerts, since, until)
-
-    @contextlib.contextmanager
-    def _asked(
-        self, measurement: str, text: str, site: str | None, bed: str | None, fields: tuple[str, ...]
-    ) -> Iterator[_Question]:
-        config = self._config
-        names = {"measurement": measurement, "site": site, "bed": bed}
-        given = {name: value for name, value in names.items() if value is not None}
-        conditions = [f"r.{'_measurement' if name == 'measurement' else name} == {name}" for name in given]
-        if fields:
-            conditions.append(f"({' or '.join(f'r._field == field{n}' for n in range(len(fields)))})")
-        parameters = {"bucket": config.bucket, **given, **{f"field{n}": field for n, field in enumerate(fields)}}
-        texts = {
-            404: f"there is no bucket {config.bucket!r}, or the token may not read it, as one that may only write "
-            "(404): name one that may read by `read_token_file`"
-        }
-        with (
-            influxdb_sync.client(
-                config.url, config.org, self._token, config.ca_file, patience=self._patience
-            ) as client,
-            influxdb_sync.errors(config.url, texts, patience=self._patience),
-        ):
-            yield _Question(client.query_api(), text, " and ".join(conditions), parameters)
+        """Changes of alerts with `since` <= at < `until`, by time, then site and bed, then as the journal has them."""
+        end = None if until is None else until + AFTER_AT_MOST
+        with self._bucket.asked("alerts", site=site, bed=bed, as_json=True) as question:
+            for where, alert in question.rows(_alerts, since, end):
+                if (since is None or since <= alert.at) and (until is None or alert.at < until):
+                    yield where, alert
 
 
-class _Question:
-    """One question about a stretch of time, asked window by window."""
-
-    def __init__(self, api: QueryApi, text: str, conditions: str, parameters: dict[str, str]) -> None:
-        self._api = api
-        self._text = text
-        self._conditions = conditions
-        self._parameters = parameters
-
-    def rows(
-        self, put_together: Callable[[Iterable[_Point]], list[_Row]], since: int | None, until: int | None
-    ) -> Iterator[_Row]:
-        """What `put_together` makes of the points of each window, one window after the other."""
-        at = EARLIEST if since is None else max(EARLIEST, since)
-        end = LATEST if until is None else min(LATEST, until)
-        width = _FIRST_WINDOW
-        # Where nothing was, the next point may be years away: ask where it is rather than go there step by step.
-        while at < end and (first := self._first(at, end)) is not None:
-            at = first
-            points: list[_Point] | None = None
-            while at < end and points != []:
-                stop = min(at + width, end)
-                points = self._window(at, stop)
-                if points is None:
-                    width = max(1, width // _CHANGE)
-                    continue
-                try:
-                    rows = put_together(points)
-                except (KeyError, ValueError) as error:
-                    raise SinkRefused(f"the bucket holds a point that no station wrote: {error!r}") from error
-                yield from rows
-                factor = _POINTS / max(1, len(points))
-                width = max(1, round(width * max(1 / _CHANGE, min(_CHANGE, factor))))
-                at = stop
-
-    def _first(self, since: int, until: int) -> int | None:
-        """When the first point of that time is; None if there is none."""
-        return min((point[0] for point in self._answer(_FIRST, since, until)), default=None)
-
-    def _window(self, since: int, until: int) -> list[_Point] | None:
-        """The points of that time; None where they are too many for one window."""
-        most = _POINTS * 4 if until - since > 1 else None
-        with contextlib.closing(self._answer(self._text, since, until)) as answer:
-            points = list(itertools.islice(answer, most))
-            return points if next(answer, None) is None else None
-
-    def _answer(self, text: str, since: int, until: int) -> Generator[_Point]:
-        query = text.replace("{since}", str(since)).replace("{until}", str(until)).replace("{filter}", self._conditions)
-        answer = self._api.query_raw(query, dialect=_DIALECT, params=self._parameters)
-        with contextlib.closing(answer):
-            try:
-                yield from _points(csv.reader(codecs.iterdecode(answer, "utf-8")))
-            except (csv.Error, IndexError, ValueError) as error:
-                raise SinkBusy(f"the answer is no answer of InfluxDB, or only a part of one: {error!r}") from error
-
-
-def _points(lines: Iterable[list[str]]) -> Iterator[_Point]:
-    """The points of an answer: tables that begin with a line of their columns' names and end with an empty one."""
-    header: list[str] = []
-    at = field = value = number = 0
-    of_tags: list[int] = []
-    table = ""
-    tags: _Tags = ()
-    name = ""
-    seconds: dict[str, int] = {}
-    for line in lines:
-        if not line:
-            header = []
-        elif not header:
-            header = line
-            # The first cell, which is for annotations, is empty everywhere: it stands for what a table lacks.
-            column = {name: n for n, name in enumerate(header)}
-            at, field, value, number = (column.get(key, 0) for key in ("_time", "_field", "_value", "table"))
-            of_tags = [column.get(tag, 0) for tag in _TAGS]
-            table = ""
-        elif "error" in header:
-            # What goes wrong after the first rows comes as a table of its own.
-            raise SinkBusy(f"InfluxDB broke off its answer: {line[header.index('error')]}")
-        else:
-            if line[number] != table:
-                table = line[number]
-                tags = tuple(line[n] for n in of_tags)
-                name = line[field]
-            moment = line[at]
-            second = seconds.get(moment[:19])
-            if second is None:
-                second = seconds[moment[:19]] = _nanoseconds(moment[:19])
-            yield second + int(moment[20:-1].ljust(9, "0")), tags, name, line[value]
-    if header:
-        raise ValueError("it ends in the middle of a table")
-
-
-def _nanoseconds(second: str) -> int:
-    return round((datetime.fromisoformat(second) - _EPOCH).total_seconds()) * NS
-
-
-def _readings(points: Iterable[_Point]) -> list[tuple[str, ReadingRow]]:
+def _readings(points: Iterable[Point]) -> list[tuple[str, ReadingRow]]:
     # Values, validities and causes by time, of each series. A table of the answer is one of the three, in one piece.
-    found: dict[tuple[_Tags, str], tuple[dict[int, float], dict[int, Validity], dict[int, str]]] = {}
+    found: dict[tuple[Tags, str], tuple[dict[int, float], dict[int, Validity], dict[int, str]]] = {}
     for (tags, field), table in itertools.groupby(points, itemgetter(1, 2)):
         vital, _, about = field.rpartition("_")
         series = found.setdefault((tags, vital if about in {"validity", "cause"} else field), ({}, {}, {}))
         if about == "validity":
-            series[1].update((at, _VALIDITIES[text]) for at, _, _, text in table)
+            series[1].update((at, VALIDITIES[text]) for at, _, _, text in table)
         elif about == "cause":
             series[2].update((at, text) for at, _, _, text in table)
         else:
@@ -241,14 +82,16 @@ def _readings(points: Iterable[_Point]) -> list[tuple[str, ReadingRow]]:
     return made
 
 
-def _alerts(points: Iterable[_Point]) -> list[tuple[str, AlertEvent]]:
-    found: dict[tuple[int, _Tags], dict[str, Any]] = {}
-    for at, tags, field, text in points:
+def points_of(values: Iterable[Point]) -> list[tuple[int, Tags, dict[str, Any]]]:
+    """Time, tags and fields of each point, in order of time and tags, from values as JSON."""
+    found: dict[tuple[int, Tags], dict[str, Any]] = {}
+    for at, tags, field, text in values:
         found.setdefault((at, tags), {})[field] = json.loads(text)
-    return [(tags[0], _alert(at, tags, fields)) for (at, tags), fields in sorted(found.items(), key=itemgetter(0))]
+    return [(at, tags, fields) for (at, tags), fields in sorted(found.items(), key=itemgetter(0))]
 
 
-def _alert(at: int, tags: _Tags, fields: dict[str, Any]) -> AlertEvent:
+def alert_of(at: int, tags: Tags, fields: Mapping[str, Any]) -> AlertEvent:
+    """The change of an alert that a point tells of. Raises KeyError or ValueError where no station wrote it."""
     _, bed, _, rule, priority, kind = tags
     return AlertEvent(
         bed,
@@ -256,8 +99,9 @@ def _alert(at: int, tags: _Tags, fields: dict[str, Any]) -> AlertEvent:
         Kind(kind),
         Priority(priority),
         AlertState(fields["state"]),
-        at,
-        fields["text"],
+        # Older points do not have it: theirs is their time.
+        fields.get("at", at),
+        fields.get("text", ""),
         fields.get("vital", ""),
         fields.get("device", ""),
         _number(fields.get("value")),
@@ -267,6 +111,12 @@ def _alert(at: int, tags: _Tags, fields: dict[str, Any]) -> AlertEvent:
         fields.get("actor", ""),
         fields.get("session", ""),
     )
+
+
+def _alerts(values: Iterable[Point]) -> list[tuple[str, AlertEvent]]:
+    made = [(fields.get("row", 0), tags[0], alert_of(at, tags, fields)) for at, tags, fields in points_of(values)]
+    made.sort(key=lambda it: (it[2].at, it[1], it[2].bed, it[0]))
+    return [(site, alert) for _, site, alert in made]
 
 
 def _number(value: float | None) -> float | None:

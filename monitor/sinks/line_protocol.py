@@ -9,20 +9,25 @@ What a line can hold and what it cannot, as a real server reads it:
 - A tag cannot hold a control character, nor a backslash at its end or before a comma, space or equals sign: the server
   takes it for an escape. They become `_`. Ids of a configuration have none of all this.
 - A tag cannot be empty: it is left out.
-- A string may hold anything, line breaks too; only quotes and backslashes are escaped.
+- A string may hold anything, line breaks too; only quotes and backslashes are escaped. An empty one is left out: in a
+  series that has others too, Flux (2.8.0) answers with the texts after it at the times of those before.
+- Two points of one series and time are one. What became of one thing twice at one moment is put a nanosecond apart: so
+  entries, alerts and device events carry their own time, and their order, as the fields `at` and `row`.
 """
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from math import isfinite
 from typing import NamedTuple
 
 from monitor.alerts.conditions import AlertEvent
 from monitor.sessions.entries import Entry, Kind
 from monitor.sessions.text import text_of
-from monitor.storage.backlog import ReadingTuple, RecordedWaveform
+from monitor.storage.backlog import Place, ReadingTuple, RecordedWaveform
+from monitor.storage.device_events import DeviceEvent
 
 _PLAIN = re.compile(r"[A-Za-z0-9_.:/-]+")
 _IMPOSSIBLE = re.compile(r"[\x00-\x1f\x7f]|\\(?=[,= ]|$)")
@@ -81,36 +86,46 @@ def vitals_lines(site: str, readings: Iterable[ReadingTuple]) -> Encoded:
     )
 
 
-def alert_lines(site: str, alerts: Iterable[AlertEvent]) -> list[str]:
-    """Points of `alerts`. What became of one condition twice at one moment is put a nanosecond apart."""
+def alert_lines(site: str, alerts: Iterable[AlertEvent], places: Iterable[Place]) -> list[str]:
+    """Points of `alerts`, one for each change; `places` has where each of them is in the journal."""
     lines = []
-    apart = _Apart()
-    for alert in alerts:
+    for alert, place in zip(alerts, places, strict=True):
         head = _head("alerts", bed=alert.bed, kind=alert.kind, priority=alert.priority, rule=alert.rule, site=site)
-        fields = [f'state="{_text(alert.state)}"', f'text="{_text(alert.text)}"']
+        fields = _texts({"state": alert.state, "text": alert.text})
         fields += [f"{name}={number!r}" for name in ("value", "limit") if _has(number := getattr(alert, name))]
-        fields += [f'{name}="{_text(text)}"' for name in _ALERT_TEXTS if (text := getattr(alert, name))]
-        lines.append(f"{head} {','.join(fields)} {apart.time(head, alert.at)}")
+        fields += _texts({name: getattr(alert, name) for name in _ALERT_TEXTS})
+        lines.append(f"{head} {','.join(fields)},{_placed(alert.at, place)}")
     return lines
 
 
-def session_lines(site: str, entries: Iterable[Entry]) -> list[str]:
-    """Points of `sessions`: one an entry. What was entered twice for one moment of a bed is put a nanosecond apart."""
+def session_lines(site: str, entries: Iterable[Entry], places: Iterable[Place]) -> list[str]:
+    """Points of `sessions`, one for each entry: all of it as it was entered, and what people look for in words."""
     lines = []
-    apart = _Apart()
-    for entry in entries:
-        head = _head("sessions", bed=entry.bed, site=site)
+    for entry, place in zip(entries, places, strict=True):
+        content = json.dumps(dict(entry.content), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
         texts = {
             "session": entry.session,
             "event": entry.content["step"] if entry.kind is Kind.STEP else entry.kind,
             "text": text_of(entry),
             "author": entry.author,
+            "kind": entry.kind,
+            "content": content,
+            "request": entry.request,
         }
         if entry.kind in {Kind.OPENED, Kind.CORRECTION} and "reference" in entry.content:
             texts["reference"] = entry.content["reference"]
-        fields = [f'{name}="{_text(text)}"' for name, text in texts.items()]
-        fields += [f"number={entry.number}i", f"entered_at={entry.entered_at}i"]
-        lines.append(f"{head} {','.join(fields)} {apart.time(head, entry.at)}")
+        fields = [*_texts(texts), f"number={entry.number}i", f"entered_at={entry.entered_at}i"]
+        lines.append(f"{_head('sessions', bed=entry.bed, site=site)} {','.join(fields)},{_placed(entry.at, place)}")
+    return lines
+
+
+def device_lines(site: str, events: Iterable[DeviceEvent], places: Iterable[Place]) -> list[str]:
+    """Points of `devices`: what became of their links, and what they said of themselves."""
+    lines = []
+    for event, place in zip(events, places, strict=True):
+        head = _head("devices", bed=event.bed, device=event.device, kind=event.kind, site=site)
+        fields = _texts({"code": event.code, "state": event.state, "text": event.text})
+        lines.append(f"{head} {','.join(fields)},{_placed(event.at, place)}")
     return lines
 
 
@@ -128,20 +143,6 @@ def escaped(text: str) -> str:
     if _PLAIN.fullmatch(text):
         return text
     return _SPECIAL.sub(r"\\\1", _IMPOSSIBLE.sub("_", text))
-
-
-class _Apart:
-    """Keeps the times of points with the same head a nanosecond apart."""
-
-    def __init__(self) -> None:
-        self._taken: set[tuple[str, int]] = set()
-
-    def time(self, head: str, at: int) -> int:
-        """The first free time from `at` on."""
-        while (head, at) in self._taken:
-            at += 1
-        self._taken.add((head, at))
-        return at
 
 
 class _Names(dict[str, str]):
@@ -169,6 +170,11 @@ def _head(measurement: str, **tags: str) -> str:
     return measurement + "".join(f",{tag}={escaped(value)}" for tag, value in tags.items() if value)
 
 
+def _placed(at: int, place: Place) -> str:
+    """What ends a point: when it was and its order there, and a time that no other point of its series has."""
+    return f"at={at}i,row={place.row}i {at + place.after}"
+
+
 def _doubtful(name: str, number: str, validity: int, cause: str) -> list[str]:
     """The fields of a reading that is more, or less, than a valid number."""
     fields = [f"{name}={number}"] if number else []
@@ -183,6 +189,10 @@ def _doubtful(name: str, number: str, validity: int, cause: str) -> list[str]:
 def _not_a_line(heads: _Heads, reading: ReadingTuple) -> str:
     bed, device, vital, value, validity, cause, at = reading
     return f"{heads[bed, device]} {','.join(_doubtful(escaped(vital), repr(value), validity, cause))} {at}"
+
+
+def _texts(texts: Mapping[str, str]) -> list[str]:
+    return [f'{name}="{_text(text)}"' for name, text in texts.items() if text]
 
 
 def _text(text: str) -> str:

@@ -5,20 +5,23 @@ from __future__ import annotations
 import contextlib
 import logging
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from drivers.errors import JournalUnusable
 from drivers.events import Waveform
 from monitor.alerts.conditions import AlertEvent
 from monitor.sessions.entries import Entry
+from monitor.storage import device_events
 from monitor.storage.connection import ALERT_COLUMNS, JOURNAL_FILE, alert_of, connect
+from monitor.storage.device_events import DeviceEvent
 from monitor.storage.session_entries import entry_of
 from monitor.storage.waveforms import unpack
 
 ROWS = 5_000
-"""Readings that a portion has as a rule, and alerts, and session entries; more only where one commit alone has more."""
+"""Readings that a portion has as a rule, and as many alerts, entries and device events; more only where one commit alone
+has more."""
 RUNS = 500
 """Rows of waveforms likewise: a row that is sealed holds a minute of samples."""
 
@@ -28,21 +31,38 @@ _READINGS = """
     SELECT bed, device, vital, value, validity, cause, observed_at
     FROM readings CROSS JOIN series ON series.id = readings.series
     WHERE commit_no > ? AND commit_no <= ? ORDER BY commit_no"""
-_ALERTS = f"SELECT {ALERT_COLUMNS} FROM alerts WHERE commit_no > ? AND commit_no <= ? ORDER BY id"  # noqa: S608 - names of columns
-# People enter several things for the same minute, and a sink tells points of a bed by their times: each is a nanosecond
-# after the one before, whatever portion it comes in.
-_ENTRIES = """
-    SELECT session, number, kind, at + (
-        SELECT count(*) FROM session_entries AS earlier
-        WHERE earlier.bed = entry.bed AND earlier.at = entry.at AND earlier.id < entry.id
-    ), entered_at, author, bed, content, request
-    FROM session_entries AS entry WHERE commit_no > ? AND commit_no <= ? ORDER BY id"""
+# A sink tells points of a series by their times, and much can be of one time: people enter several things for the same
+# minute. How many were before is counted in the journal, so that a row has one place whatever portion it comes in.
+_PLACED = """
+    SELECT {columns}, id, (SELECT count(*) FROM {table} AS earlier {index} WHERE earlier.id < this.id AND {same})
+    FROM {table} AS this WHERE commit_no > ? AND commit_no <= ? ORDER BY id"""
+_ALERTS = _PLACED.format(
+    columns=ALERT_COLUMNS,
+    table="alerts",
+    # By itself SQLite takes the index of the rules, and reads all that a rule ever did.
+    index="INDEXED BY alerts_by_time",
+    same=" AND ".join(f"earlier.{name} = this.{name}" for name in ("at", "bed", "rule", "kind", "priority")),
+)
+_ENTRIES = _PLACED.format(
+    columns="session, number, kind, at, entered_at, author, bed, content, request",
+    table="session_entries",
+    index="INDEXED BY session_entries_by_time",
+    same="earlier.bed = this.bed AND earlier.at = this.at",
+)
+_DEVICE_EVENTS = _PLACED.format(
+    columns=device_events.COLUMNS,
+    table="device_events",
+    index="",
+    same=" AND ".join(f"earlier.{name} = this.{name}" for name in ("at", "bed", "device", "kind")),
+)
 _WAVEFORMS = """
     SELECT id, bed, device, name, rate, packed FROM waveforms
     WHERE commit_no > ? AND commit_no <= ? ORDER BY commit_no, id"""
 _DEAD_LETTERS = "SELECT id, at, line, reason FROM dead_letters WHERE sink = ? AND sent_at IS NULL ORDER BY id LIMIT ?"
 
 _log = logging.getLogger(__name__)
+
+_Made = TypeVar("_Made")
 
 ReadingTuple = tuple[str, str, str, float | None, int, str, int]
 """bed, device, vital, value, validity (a number), cause, observed_at."""
@@ -56,6 +76,15 @@ class RecordedWaveform(NamedTuple):
     waveform: Waveform
 
 
+class Place(NamedTuple):
+    """Where a row of the journal is among others, for a sink that tells points of a series apart by their times."""
+
+    row: int
+    """Its id: it gives the order of what is of one time. A journal that took the place of a damaged one begins anew."""
+    after: int
+    """How many rows of the same series and time were written before it: so many nanoseconds later its point is."""
+
+
 class Portion(NamedTuple):
     """Whole commits, in the order in which they were committed."""
 
@@ -67,12 +96,19 @@ class Portion(NamedTuple):
     alerts: list[AlertEvent]
     waveforms: list[RecordedWaveform]
     entries: list[Entry]
-    """Of sessions; the `at` of those that have the same bed and time are a nanosecond apart."""
+    """Of sessions."""
+    device_events: Sequence[DeviceEvent] = ()
+    alert_places: Sequence[Place] = ()
+    """Of each of `alerts`; their series is bed, rule, kind and priority."""
+    entry_places: Sequence[Place] = ()
+    """Of each of `entries`; their series is the bed."""
+    device_places: Sequence[Place] = ()
+    """Of each of `device_events`; their series is bed, device and kind."""
 
     @property
     def empty(self) -> bool:
         """Whether there is nothing to send."""
-        return not (self.readings or self.alerts or self.waveforms or self.entries)
+        return not (self.readings or self.alerts or self.waveforms or self.entries or self.device_events)
 
 
 class DeadLetter(NamedTuple):
@@ -133,13 +169,13 @@ class Backlog:
     def _next(self, through: int) -> Portion:
         newest: int = self._connection.execute("SELECT commit_no FROM last_commit").fetchone()[0]
         last = newest
-        bounds = {"readings": ROWS, "alerts": ROWS, "session_entries": ROWS}
+        bounds = {"readings": ROWS, "alerts": ROWS, "session_entries": ROWS, "device_events": ROWS}
         if self._waveforms:
             bounds["waveforms"] = RUNS
         for table, bound in bounds.items():
             # The commit with the row that would be one too many is left for the next portion, unless it is the first.
             beyond = self._connection.execute(
-                f"SELECT commit_no FROM {table} WHERE commit_no > ? ORDER BY commit_no LIMIT 1 OFFSET ?",  # noqa: S608 - one of four words
+                f"SELECT commit_no FROM {table} WHERE commit_no > ? ORDER BY commit_no LIMIT 1 OFFSET ?",  # noqa: S608 - one of five words
                 (through, bound),
             ).fetchone()
             if beyond is not None:
@@ -150,10 +186,20 @@ class Backlog:
                 last = min(last, max(first[0], beyond[0] - 1))
         span = (through, last)
         readings = self._connection.execute(_READINGS, span).fetchall()
-        alerts = [alert_of(row) for row in self._connection.execute(_ALERTS, span)]
+        alerts, alert_places = self._placed(_ALERTS, span, alert_of)
         runs = self._runs(span) if self._waveforms else []
-        entries = [entry_of(row) for row in self._connection.execute(_ENTRIES, span)]
-        return Portion(last, newest, readings, alerts, runs, entries)
+        entries, entry_places = self._placed(_ENTRIES, span, entry_of)
+        devices, device_places = self._placed(_DEVICE_EVENTS, span, DeviceEvent._make)
+        return Portion(
+            last, newest, readings, alerts, runs, entries, devices, alert_places, entry_places, device_places
+        )
+
+    def _placed(
+        self, question: str, span: tuple[int, int], made_of: Callable[[Sequence[Any]], _Made]
+    ) -> tuple[list[_Made], list[Place]]:
+        """What is made of the columns of each row, and its place."""
+        rows = self._connection.execute(question, span).fetchall()
+        return [made_of(row[:-2]) for row in rows], [Place(*row[-2:]) for row in rows]
 
     def _runs(self, span: tuple[int, int]) -> list[RecordedWaveform]:
         runs = []

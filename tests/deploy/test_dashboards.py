@@ -19,6 +19,7 @@ from monitor.sinks.line_protocol import alert_lines, vitals_lines
 from monitor.storage.backlog import ReadingTuple
 from tests.deploy.as_grafana import DASHBOARDS, FOLDER, Frame, Range, dashboard, frames, interpolated
 from tests.influxd import Influxd
+from tests.monitor.sinks.helpers import in_order
 
 END = 1_795_564_800 * NS
 """2026-11-25T00:00:00Z: where the dashboards' time ends, and what the server takes for now."""
@@ -136,7 +137,7 @@ ALERTS = [
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Influxd]:
     with Influxd(tmp_path_factory.mktemp("influxd")) as started:
         started.write("\n".join(vitals_lines(SITE, recorded()).lines))
-        started.write("\n".join(alert_lines(SITE, ALERTS)))
+        started.write("\n".join(alert_lines(SITE, ALERTS, in_order(ALERTS))))
         elsewhere = [(BED, "oximeter", "spo2", 55.0, 0, "", at(second)) for second in range(LENGTH)]
         started.write("\n".join(vitals_lines("south", elsewhere).lines))
         yield started

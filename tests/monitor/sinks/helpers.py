@@ -12,10 +12,16 @@ from collections.abc import AsyncIterator
 from drivers.clock import NS, ManualClock
 from monitor.sinks.forwarder import FORWARDING, Forwarder
 from monitor.sinks.sink import Sent
+from monitor.storage import backlog
 from monitor.storage.backlog import DeadLetter, Portion, SinkRow
 
 AT = 1_790_000_000 * NS
 """When the tests' readings begin, UTC nanoseconds."""
+
+
+def in_order(rows) -> list[backlog.Place]:
+    """The places of rows of a journal of which no two are of one series and time."""
+    return [backlog.Place(row, 0) for row, _ in enumerate(rows, start=1)]
 
 
 class Clock(ManualClock):

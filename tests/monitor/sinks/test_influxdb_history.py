@@ -17,7 +17,7 @@ from drivers.errors import ConfigError, SinkBusy, SinkRefused
 from drivers.events import Cause, Reading, Validity, measured, missing
 from monitor.alerts.conditions import AUDIO, AlertEvent, AlertState, Kind, Priority, Why
 from monitor.config import InfluxdbConfig
-from monitor.sinks import influxdb_history
+from monitor.sinks import influxdb_question
 from monitor.sinks.influxdb_history import InfluxdbHistory
 from monitor.sinks.line_protocol import alert_lines, vitals_lines
 from monitor.storage.backlog import Backlog
@@ -43,8 +43,8 @@ def records(tmp_path: Path, server: Influxd, bucket: str) -> InfluxdbHistory:
     return history(tmp_path, server.url, bucket, server.token)
 
 
-def put(server: Influxd, bucket: str, site: str, readings: list[tuple], alerts: list[AlertEvent] = ()) -> None:
-    server.write("\n".join(vitals_lines(site, readings).lines + alert_lines(site, alerts)), bucket=bucket)
+def put(server: Influxd, bucket: str, site: str, readings: list[tuple]) -> None:
+    server.write("\n".join(vitals_lines(site, readings).lines), bucket=bucket)
 
 
 async def forwarded(folder: Path, server: Influxd, bucket: str, site: str, recorded: dict, alerts: list) -> None:
@@ -58,7 +58,9 @@ async def forwarded(folder: Path, server: Influxd, bucket: str, site: str, recor
     with contextlib.closing(Backlog(folder)) as backlog:
         through = 0
         while not (portion := backlog.next(through)).empty:
-            put(server, bucket, site, portion.readings, portion.alerts)
+            lines = vitals_lines(site, portion.readings).lines
+            lines += alert_lines(site, portion.alerts, portion.alert_places)
+            server.write("\n".join(lines), bucket=bucket)
             through = portion.through
 
 
@@ -114,6 +116,7 @@ async def test_alerts_are_those_of_the_journal(
         event("spo2_low", AlertState.OFF, NOW + 999_999_999, "SpO₂ 92", "spo2", "", 92.0, 90.0),
         event("a_rule", AlertState.ON, NOW + 2 * NS, 'a\nb\r\nc\rd\te\\f\\n"g" <&> 😀 ', "", "oximeter"),
         event("b_rule", AlertState.ON, NOW + 2 * NS, ""),
+        event("a_rule", AlertState.ACKNOWLEDGED, NOW + 2 * NS, "of the same moment"),
         AlertEvent("chair-0", "lost", Kind.TECHNICAL, Priority.LOW, AlertState.OFF, NOW + 2 * NS, "-", "", "ox", 0.1),
         event("a_rule", AlertState.OFF, NOW + 300 * DAY, "back"),
         AlertEvent(
@@ -123,11 +126,12 @@ async def test_alerts_are_those_of_the_journal(
     ]
     await forwarded(tmp_path, server, bucket, "clinic", {}, events)
     assert list(History(tmp_path).alerts()) == events
-    in_order = sorted(events, key=lambda event: (event.at, event.bed, event.rule))
+    in_order = sorted(events, key=lambda event: (event.at, event.bed))
     assert list(records.alerts()) == [("clinic", event) for event in in_order]
-    assert list(records.alerts(bed="chair-0")) == [("clinic", events[4])]
-    assert list(records.alerts(since=NOW + 2 * NS + 1)) == [("clinic", events[5]), ("clinic", events[6])]
+    assert list(records.alerts(bed="chair-0")) == [("clinic", events[5])]
+    assert list(records.alerts(since=NOW + 2 * NS + 1)) == [("clinic", events[6]), ("clinic", events[7])]
     assert [event for _, event in records.alerts(until=NOW + 999_999_999)] == events[:1]
+    assert [event for _, event in records.alerts(bed="chair-1", until=NOW + 2 * NS + 1)] == events[:5]
     priorities = {type(event.priority) for _, event in records.alerts()}
     assert priorities == {Priority}
 
@@ -198,14 +202,14 @@ def test_years_are_gone_through_in_pieces_that_never_hold_much(
     put(server, bucket, "clinic", rows)
     sizes = []
 
-    def window(self: influxdb_history._Question, since: int, until: int) -> list | None:
+    def window(self: influxdb_question.Question, since: int, until: int) -> list | None:
         points = unspied(self, since, until)
         sizes.append(None if points is None else len(points))
         return points
 
-    unspied = influxdb_history._Question._window
-    monkeypatch.setattr(influxdb_history._Question, "_window", window)
-    monkeypatch.setattr(influxdb_history, "_POINTS", 20)
+    unspied = influxdb_question.Question._window
+    monkeypatch.setattr(influxdb_question.Question, "_window", window)
+    monkeypatch.setattr(influxdb_question, "_POINTS", 20)
     read = [(row.bed, row.device, row.vital, row.value, 0, "", row.observed_at) for _, row in records.readings()]
     assert read == sorted(rows, key=lambda row: (row[-1], row[0]))
     # Only what is of one nanosecond cannot be divided.

@@ -23,9 +23,11 @@ from monitor.sessions.entries import Kind as SessionKind
 from monitor.sinks.influxdb import LINES, InfluxdbSink
 from monitor.sinks.influxdb_post import retry_after
 from monitor.storage.backlog import Portion, RecordedWaveform
+from monitor.storage.device_events import DeviceEvent
 from tests.broker import Authority
 from tests.fake_influxdb import Answer, FakeInfluxdb, refusal
 from tests.influxd import Influxd
+from tests.monitor.sinks.helpers import in_order
 
 AT = 1_767_225_600 * NS
 HTML = b"<html>nothing here</html>"
@@ -71,7 +73,7 @@ async def test_a_portion_is_sent_whole_and_nothing_makes_no_post(fake, sink) -> 
     assert not fake.posts
     portion = some_portion()
     await sink.send(portion)
-    assert {series[0] for series, _ in fake.points} == {"vitals", "alerts", "sessions", "waveforms"}
+    assert {series[0] for series, _ in fake.points} == {"vitals", "alerts", "sessions", "devices", "waveforms"}
     assert len(fake.posts) == 1
 
 
@@ -393,7 +395,12 @@ def some_portion(seconds: int = 3) -> Portion:
     content = {"reference": "P-17", "planned_minutes": 40, "profile": "default"}
     entries = [Entry("s1", 1, SessionKind.OPENED, at, at + 5, "Kim", "chair2", content, "r1")]
     runs = [RecordedWaveform("chair2", "oximeter", Waveform("pleth", tuple(range(75)), 75.0, at, at))]
-    return Portion(1, 1, readings, alerts, runs, entries)
+    events = [
+        DeviceEvent("chair2", "oximeter", "link", "", "lost", "unplugged", at),
+        DeviceEvent("chair2", "oximeter", "status", "low_battery", "on", "low battery", at),
+    ]
+    places = map(in_order, (alerts, entries, events))
+    return Portion(1, 1, readings, alerts, runs, entries, events, *places)
 
 
 def count(server: Influxd, bucket: str) -> int:
@@ -405,9 +412,9 @@ async def test_real_a_portion_that_is_sent_twice_is_there_once(server, monkeypat
         portion = some_portion()
         assert await sink.send(portion) == ([], 0)
         once = count(server, server.bucket)
-        # Each valid reading one field, the invalid one two; an alert has a state and a text; an opened session seven;
-        # a sample each.
-        assert once == 12 + 2 + 2 * len(AlertState) + 7 + 75
+        # Each valid reading one field, the invalid one two; a sample each; an alert has a state and a text, an opened
+        # session ten, a device event two or, with a code, three; and these have their time and order as well.
+        assert once == 12 + 2 + 75 + (2 + 2) * len(AlertState) + (10 + 2) + (2 + 2) + (3 + 2)
         server.kill()
         with pytest.raises(SinkBusy):
             await sink.send(portion)

@@ -19,9 +19,19 @@ from monitor.alerts.conditions import AlertEvent, AlertState, Kind, Priority, Wh
 from monitor.sessions.entries import Entry
 from monitor.sessions.entries import Kind as SessionKind
 from monitor.sessions.text import text_of
-from monitor.sinks.line_protocol import alert_lines, escaped, session_lines, vitals_lines, waveform_lines
-from monitor.storage.backlog import RecordedWaveform
+from monitor.sinks.line_protocol import (
+    alert_lines,
+    device_lines,
+    escaped,
+    session_lines,
+    vitals_lines,
+    waveform_lines,
+)
+from monitor.storage.backlog import Place, RecordedWaveform
+from monitor.storage.blocks import FURTHEST
+from monitor.storage.device_events import DeviceEvent
 from tests.influxd import Influxd
+from tests.monitor.sinks.helpers import in_order
 
 AT = 1_767_225_600_000_000_000
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
@@ -70,6 +80,10 @@ def alert(**changes) -> AlertEvent:
         90.0,
     )
     return event._replace(**changes)
+
+
+def lines_of(*alerts: AlertEvent) -> list[str]:
+    return alert_lines("clinic", alerts, in_order(alerts))
 
 
 def test_a_valid_reading_is_one_float() -> None:
@@ -142,31 +156,34 @@ def test_an_empty_tag_is_left_out() -> None:
 
 
 def test_an_alert() -> None:
-    assert alert_lines("clinic", [alert()]) == [
+    assert alert_lines("clinic", [alert()], [Place(7, 0)]) == [
         (
             "alerts,bed=chair1,kind=physiological,priority=high,rule=spo2_low,site=clinic "
-            f'state="on",text="SpO₂ 86 < 90",value=86.0,limit=90.0,vital="spo2",device="oximeter" {AT}'
+            f'state="on",text="SpO₂ 86 < 90",value=86.0,limit=90.0,vital="spo2",device="oximeter",at={AT}i,row=7i {AT}'
         )
     ]
     by_a_person = alert(group="spo2", why=Why.OPERATOR, actor='Kim "KM" Möller', session="2026-11-25-a")
-    assert alert_lines("clinic", [by_a_person])[0].endswith(
-        rf'device="oximeter",group="spo2",why="operator",actor="Kim \"KM\" Möller",session="2026-11-25-a" {AT}'
+    assert lines_of(by_a_person)[0].endswith(
+        rf'group="spo2",why="operator",actor="Kim \"KM\" Möller",session="2026-11-25-a",at={AT}i,row=1i {AT}'
     )
     bare = alert(vital="", device="", value=None, limit=None)
-    assert alert_lines("clinic", [bare])[0].endswith(f' state="on",text="SpO₂ 86 < 90" {AT}')
+    assert lines_of(bare)[0].endswith(f' state="on",text="SpO₂ 86 < 90",at={AT}i,row=1i {AT}')
 
 
 def test_an_alert_is_written_without_a_number_that_is_none() -> None:
-    assert parse_line(alert_lines("clinic", [alert(value=math.inf, limit=math.nan)])[0])["fields"].keys() == {
-        "state", "text", "vital", "device"
+    assert parse_line(lines_of(alert(value=math.inf, limit=math.nan))[0])["fields"].keys() == {
+        "state", "text", "vital", "device", "at", "row"
     }  # fmt: skip
 
 
 def test_what_became_of_a_condition_twice_at_one_moment_is_told_twice() -> None:
-    states = [alert(), alert(state=AlertState.OFF), alert(priority=Priority.LOW), alert(), alert(at=AT + 1)]
-    points = [parse_line(line) for line in alert_lines("clinic", states)]
-    assert [point["time"] - AT for point in points] == [0, 1, 0, 2, 3]
-    assert len({(point["tags"]["priority"], point["time"]) for point in points}) == len(points)
+    states = [alert(), alert(state=AlertState.OFF), alert(priority=Priority.LOW)]
+    places = [Place(4, 0), Place(5, 1), Place(6, 0)]
+    points = [parse_line(line) for line in alert_lines("clinic", states, places)]
+    assert [point["time"] - AT for point in points] == [0, 1, 0]
+    assert [(point["fields"]["at"], point["fields"]["row"]) for point in points] == [(AT, 4), (AT, 5), (AT, 6)]
+    with pytest.raises(ValueError, match="shorter"):
+        alert_lines("clinic", states, places[1:])
 
 
 def test_a_waveform_is_one_point_a_sample() -> None:
@@ -235,11 +252,10 @@ def test_a_parser_of_others_reads_the_same_vitals(site, readings) -> None:
 @given(TEXT, TEXT, st.none() | NUMBERS, TIMES)
 @example('"', "\\", None, 0)
 def test_a_parser_of_others_reads_the_same_alert(text, vital, value, at) -> None:
-    point = parse_line(alert_lines("clinic", [alert(text=text, vital=vital, value=value, at=at)])[0])
+    point = parse_line(lines_of(alert(text=text, vital=vital, value=value, at=at))[0])
     expected = {"state": "on", "text": text, "vital": vital, "device": "oximeter", "value": value, "limit": 90.0}
-    assert point["fields"] == {name: value for name, value in expected.items() if value not in ("", None)} | {
-        "text": text
-    }
+    expected |= {"at": at, "row": 1}
+    assert point["fields"] == {name: value for name, value in expected.items() if value not in ("", None)}
     assert point["time"] == at
 
 
@@ -253,27 +269,48 @@ def test_an_entry_of_a_session_is_a_point_of_its_bed() -> None:
     named = entered(SessionKind.CORRECTION, number=3, corrects=1, reason="typing", reference="P-18")
     void = entered(SessionKind.CORRECTION, number=4, corrects=2, reason="twice", void=True)
     written = [opened, started, entered(number=5, bed=""), named, void]
-    points = [parse_line(line) for line in session_lines("clinic", written)]
-    for point, entry in zip(points, written, strict=True):
+    places = [Place(row, after) for row, after in enumerate([0, 1, 0, 2, 3], start=11)]
+    points = [parse_line(line) for line in session_lines("clinic", written, places)]
+    for point, entry, place in zip(points, written, places, strict=True):
         assert point["measurement"] == "sessions"
         assert point["tags"] == {"site": "clinic"} | ({"bed": "chair1"} if entry.bed else {})
         fields = point["fields"]
         assert fields["text"] == text_of(entry) != ""
         assert (fields["session"], fields["author"]) == ("s1", "Kim Möller")
         assert (fields["number"], fields["entered_at"]) == (entry.number, AT + 90 * NS)
-        assert {type(fields["number"]), type(fields["entered_at"])} == {int}
+        assert (fields["kind"], fields["request"]) == (entry.kind, entry.request)
+        assert json.loads(fields["content"]) == entry.content
+        assert (fields["at"], fields["row"], point["time"]) == (AT, place.row, AT + place.after)
+        assert {type(fields[name]) for name in ("number", "entered_at", "at", "row")} == {int}
     assert [point["fields"]["event"] for point in points] == ["opened", "start", "note", "correction", "correction"]
     assert [point["fields"].get("reference") for point in points] == ["P-17", None, None, "P-18", None]
-    # A place without a bed is a series of its own.
-    assert [point["time"] - AT for point in points] == [0, 1, 0, 2, 3]
 
 
-@given(TEXT.filter(bool), TEXT, TIMES)
+@given(TEXT.filter(bool), TEXT, st.integers(-FURTHEST, FURTHEST))
 @example('"', "\\", 0)
 def test_a_parser_of_others_reads_the_same_entry(text, author, at) -> None:
-    [line] = session_lines("clinic", [entered(text=text, author=author, at=at)])
+    [line] = session_lines("clinic", [entered(text=text, author=author, at=at)], [Place(1, 0)])
     point = parse_line(line)
-    assert (point["fields"]["text"], point["fields"]["author"], point["time"]) == (text, author, at)
+    assert json.loads(point["fields"]["content"]) == {"text": text}
+    assert (point["fields"]["text"], point["fields"].get("author", ""), point["time"]) == (text, author, at)
+
+
+def test_a_device_event_is_a_point_of_its_device() -> None:
+    lost = DeviceEvent("chair1", "oximeter", "link", "", "lost", 'the cable "A" is out', AT)
+    status = DeviceEvent("chair1", "oximeter", "status", "low_battery", "on", "", AT)
+    lines = device_lines("clinic", [lost, status], [Place(3, 0), Place(4, 1)])
+    assert [parse_line(line) for line in lines] == [
+        {
+            "measurement": "devices",
+            "tags": {"bed": "chair1", "device": "oximeter", "kind": event.kind, "site": "clinic"},
+            "fields": {"state": event.state, **more, "at": AT, "row": row},
+            "time": time,
+        }
+        for event, more, row, time in (
+            (lost, {"text": lost.text}, 3, AT),
+            (status, {"code": "low_battery"}, 4, AT + 1),
+        )
+    ]
 
 
 @given(NAMES, NAMES, NAMES)
@@ -320,7 +357,7 @@ def test_a_real_server_reads_back_every_text(tmp_path: Path) -> None:
             row(value=None, validity=2, cause=text, bed=text, device=str(index), at=AT + index)
             for index, text in enumerate(texts)
         ]
-        server.write("\n".join([*alert_lines("clinic", alerts), *vitals_lines("clinic", readings).lines]))
+        server.write("\n".join([*lines_of(*alerts), *vitals_lines("clinic", readings).lines]))
 
         def told(measurement: str, field: str) -> dict[int, dict]:
             # As JSON: the server's CSV changes the line breaks inside texts.

@@ -10,12 +10,21 @@ from hypothesis import strategies as st
 
 from drivers.clock import NS
 from drivers.errors import JournalUnusable
-from drivers.events import Cause, Waveform, measured, missing
+from drivers.events import Cause, DeviceAlarm, DeviceStatus, LinkState, Waveform, measured, missing
 from monitor.alerts.conditions import AlertEvent, AlertState, Kind, Priority
 from monitor.storage import backlog as backlog_module
-from monitor.storage.backlog import Backlog, DeadLetter, RecordedWaveform, SinkRow
+from monitor.storage.backlog import Backlog, DeadLetter, Place, RecordedWaveform, SinkRow
+from monitor.storage.device_events import DeviceEvent
 from monitor.storage.journal import Journal
-from monitor.storage.rows import alert_row, dead_letter_rows, entry_row, resent_rows, sink_row
+from monitor.storage.rows import (
+    alert_row,
+    dead_letter_rows,
+    device_rows,
+    entry_row,
+    link_row,
+    resent_rows,
+    sink_row,
+)
 from tests.monitor.storage.helpers import (
     START,
     ask,
@@ -103,7 +112,7 @@ def test_portions_are_whole_commits_and_together_everything_once(commits, cursor
                 )
                 assert portion.entries == [it for made in within for it in made[3]]
                 assert portion.newest == len(commits)
-                for kind, (rows, bound) in enumerate(zip(portion[2:], (10, 10, 4, 10), strict=True)):
+                for kind, (rows, bound) in enumerate(zip(portion[2:6], (10, 10, 4, 10), strict=True)):
                     assert len(rows) <= bound or [bool(made[kind]) for made in within].count(True) == 1
                 cursor = portion.through
             left = [expected[number] for number in range(cursor + 1, len(commits) + 1)]
@@ -131,10 +140,10 @@ def test_what_is_in_a_portion(tmp_path):
             assert sink.next(0).waveforms == [RecordedWaveform("a", "oximeter", run(0))]
             assert sink.next(1).waveforms == [RecordedWaveform("a", "oximeter", run(0))]
             assert sink.next(2).empty
-            assert sink.next(2) == (2, 2, [], [], [], [])
+            assert sink.next(2) == (2, 2, *[[]] * 8)
 
 
-def test_entries_of_one_bed_and_time_are_the_same_nanosecond_apart_in_every_portion(tmp_path):
+def test_entries_of_one_bed_and_time_have_the_same_places_in_every_portion(tmp_path):
     made = [
         *(entry(number, at=START) for number in (1, 2)),
         entry(3, at=START, bed="b"),
@@ -144,17 +153,69 @@ def test_entries_of_one_bed_and_time_are_the_same_nanosecond_apart_in_every_port
     with database(tmp_path) as writer:
         for it in made:
             commit(writer, rows=[entry_row(it)])
-        expected = [0, 1, 0, NS, 2]
+        expected = [Place(1, 0), Place(2, 1), Place(3, 0), Place(4, 0), Place(5, 2)]
         with backlog(tmp_path) as sink:
             for cursor in range(len(made)):
-                entries = sink.next(cursor).entries
-                assert [it.at - START for it in entries] == expected[cursor:]
-                assert [it._replace(at=0) for it in entries] == [it._replace(at=0) for it in made[cursor:]]
+                portion = sink.next(cursor)
+                assert portion.entries == made[cursor:]
+                assert portion.entry_places == expected[cursor:]
+
+
+def test_changes_of_an_alert_at_one_moment_have_the_same_places_in_every_portion(tmp_path):
+    made = [
+        alert(5),
+        alert(5, state=AlertState.OFF),
+        alert(5, rule="hr_high"),
+        alert(5, priority=Priority.LOW),
+        alert(5, bed="b"),
+        alert(5, kind=Kind.TECHNICAL),
+        alert(6),
+        alert(5, why="restart"),
+    ]
+    with database(tmp_path) as writer:
+        for it in made:
+            commit(writer, rows=[alert_row(it)])
+        expected = [Place(row, after) for row, after in enumerate([0, 1, 0, 0, 0, 0, 0, 2], start=1)]
+        with backlog(tmp_path) as sink:
+            for cursor in range(len(made)):
+                portion = sink.next(cursor)
+                assert portion.alerts == made[cursor:]
+                assert portion.alert_places == expected[cursor:]
+
+
+def test_device_events_come_with_their_commits_and_the_same_places(tmp_path, monkeypatch):
+    made = [
+        DeviceEvent("a", "oximeter", "status", "low_battery", "on", "battery", 5),
+        DeviceEvent("a", "oximeter", "status", "clock_behind", "on", "83 s", 5),
+        DeviceEvent("a", "oximeter", "alarm", "7", "on", "", 5),
+        DeviceEvent("a", "oximeter", "link", "", "lost", "unplugged", 5),
+        DeviceEvent("b", "oximeter", "link", "", "lost", "unplugged", 5),
+        DeviceEvent("a", "oximeter", "status", "low_battery", "off", "", 6),
+        DeviceEvent("a", "oximeter", "status", "low_battery", "off", "", 5),
+    ]
+    with database(tmp_path) as writer:
+        for it in made:
+            if it.kind == "link":
+                commit(writer, rows=[link_row(it.bed, it.device, LinkState(it.state), it.text, it.at)])
+            else:
+                told = {"status": DeviceStatus, "alarm": DeviceAlarm}[it.kind](
+                    it.code, it.state == "on", it.text, it.at
+                )
+                commit(writer, rows=device_rows(it.bed, it.device, [told]))
+        expected = [Place(row, after) for row, after in enumerate([0, 1, 0, 0, 0, 0, 2], start=1)]
+        with backlog(tmp_path) as sink:
+            for cursor in range(len(made)):
+                portion = sink.next(cursor)
+                assert not portion.empty
+                assert portion.device_events == made[cursor:]
+                assert portion.device_places == expected[cursor:]
+            monkeypatch.setattr(backlog_module, "ROWS", 3)
+            assert [len(portion.device_events) for _, portion in portions(sink, 0)] == [3, 3, 1]
 
 
 def test_nothing_was_ever_committed(tmp_path):
     with database(tmp_path), backlog(tmp_path) as sink:
-        assert sink.next(0) == (0, 0, [], [], [], [])
+        assert sink.next(0) == (0, 0, *[[]] * 8)
         assert sink.next(0).empty
         assert sink.sink("influxdb") == SinkRow("influxdb", 0, "forwarding", "", 0, 0)
         assert sink.dead_letters("influxdb") == []
