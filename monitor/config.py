@@ -16,6 +16,7 @@ from monitor.alerts.profile_file import DEFAULT, SHIPPED, load_all, shipped
 from monitor.config_base import Name, Seconds, Section, secret
 from monitor.notify.settings import NotifyConfig
 from monitor.sessions.settings import SessionsConfig
+from monitor.sinks.hl7_settings import Hl7Config
 from monitor.web.settings import WebConfig
 
 SIMULATED = "simulated"
@@ -181,6 +182,7 @@ class StationConfig(Section):
     mqtt: MqttConfig = MqttConfig()
     journal: JournalConfig = JournalConfig()
     influxdb: InfluxdbConfig | None = None
+    hl7: Hl7Config | None = None
     beds: Annotated[tuple[BedConfig, ...], Field(min_length=1)]
     alerts: AlertsConfig = AlertsConfig()
     sessions: SessionsConfig = SessionsConfig()

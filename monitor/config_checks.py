@@ -16,6 +16,8 @@ from drivers.errors import UnknownDriver
 from drivers.transports.factory import mqtt_address, transport_kind
 from monitor.config import SIMULATED, BedConfig, DeviceConfig, InfluxdbConfig, MqttConfig, StationConfig
 from monitor.config_faults import Fault, Path_, faults_of, twice
+from monitor.sinks.hl7_settings import Hl7Config, Hl7TlsConfig
+from monitor.web.settings import is_loopback
 
 THE_STATION = "station"
 """What people say and read in place of a bed for the station itself."""
@@ -45,6 +47,8 @@ def cross_check(config: StationConfig) -> Iterator[Fault]:
         yield ("mqtt", "publish_to"), problem
     if config.influxdb is not None:
         yield from _check_influxdb(config.influxdb)
+    if config.hl7 is not None:
+        yield from _check_hl7(config.hl7)
 
 
 def _check_influxdb(sink: InfluxdbConfig) -> Iterator[Fault]:
@@ -63,6 +67,21 @@ def _check_influxdb(sink: InfluxdbConfig) -> Iterator[Fault]:
             ("influxdb", "url"),
             "http:// would send the token in clear over the network: use https://, or say `insecure: true`",
         )
+
+
+def _check_hl7(sink: Hl7Config) -> Iterator[Fault]:
+    if sink.tls is None:
+        if not sink.plain and not is_loopback(sink.host):
+            yield (
+                ("hl7", "host"),
+                "vitals would go over the network in clear: give `tls` (it may be {}), or say `plain: true`",
+            )
+        return
+    if sink.plain:
+        yield ("hl7", "plain"), "with `tls` nothing goes in clear: leave one of the two out"
+    if (sink.tls.cert_file is None) != (sink.tls.key_file is None):
+        key = "cert_file" if sink.tls.cert_file is None else "key_file"
+        yield ("hl7", "tls", key), "give cert_file and key_file, or neither"
 
 
 def publish_to_problem(url: str) -> str | None:
@@ -108,20 +127,22 @@ def sends_in_clear(url: str) -> bool:
 
 def check_secrets(config: StationConfig) -> Iterator[Fault]:
     """Passwords, tokens and certificates that the configuration names and that are not on this machine."""
-    yield from _missing("mqtt", config.mqtt, ("password_env",), MqttConfig.FILES)
+    yield from _missing(("mqtt",), config.mqtt, ("password_env",), MqttConfig.FILES)
     if config.influxdb is not None:
-        yield from _missing("influxdb", config.influxdb, ("token_env", "read_token_env"), InfluxdbConfig.FILES)
+        yield from _missing(("influxdb",), config.influxdb, ("token_env", "read_token_env"), InfluxdbConfig.FILES)
+    if config.hl7 is not None and config.hl7.tls is not None:
+        yield from _missing(("hl7", "tls"), config.hl7.tls, (), Hl7TlsConfig.FILES)
 
 
-def _missing(section: str, given: object, variables: Iterable[str], files: Iterable[str]) -> Iterator[Fault]:
+def _missing(section: Path_, given: object, variables: Iterable[str], files: Iterable[str]) -> Iterator[Fault]:
     for key in variables:
         variable = getattr(given, key)
         if variable is not None and variable not in os.environ:
-            yield (section, key), f"the environment has no variable {variable}"
+            yield (*section, key), f"the environment has no variable {variable}"
     for key in files:
         name = getattr(given, key)
         if name is not None and (problem := unreadable(Path(name))):
-            yield (section, key), f"{name}: {problem}"
+            yield (*section, key), f"{name}: {problem}"
 
 
 def unreadable(file: Path) -> str | None:

@@ -15,6 +15,7 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 from drivers import registry
@@ -35,9 +36,9 @@ from monitor.notify.notifier import Notifier, Notifiers
 from monitor.notify.registry import make_notifiers
 from monitor.notify.session_topics import SessionTopics
 from monitor.sessions.desk import Desk
-from monitor.sinks.forwarder import RESEND_FILE, Forwarder, Status
+from monitor.sinks.forwarder import Forwarder, Status, resend_file
 from monitor.sinks.forwarder_thread import ForwarderThread
-from monitor.sinks.influxdb import InfluxdbSink
+from monitor.sinks.registry import make_sinks
 from monitor.storage.backlog import Backlog
 from monitor.storage.journal import Journal
 from monitor.trends import KEPT
@@ -99,20 +100,19 @@ class Station:
         self.rings = Rings()
         self._views = [_view(bed) for bed in config.beds]
         self.hub = LiveHub(self._views, clock, config.site)
-        sinks = [] if config.influxdb is None else [InfluxdbSink(config.influxdb, config.site)]
-        self.journal = Journal(data_dir, keep_days=config.journal.keep_days, sinks=[sink.name for sink in sinks])
-        waveforms = config.influxdb is not None and config.influxdb.waveforms
+        sinks = make_sinks(config, data_dir)
+        self.journal = Journal(data_dir, keep_days=config.journal.keep_days, sinks=[it.sink.name for it in sinks])
         self._forwarders = [
             ForwarderThread(
                 Forwarder(
-                    sink,
-                    lambda: Backlog(data_dir, waveforms=waveforms),
+                    wanted.sink,
+                    partial(Backlog, data_dir, waveforms=wanted.waveforms),
                     self.journal,
                     clock,
-                    request=data_dir / RESEND_FILE,
+                    request=resend_file(data_dir, wanted.sink.name),
                 )
             )
-            for sink in sinks
+            for wanted in sinks
         ]
         self.desk = Desk(config, self.journal, data_dir, clock)
         self.alarms = AlarmSystem(config, self.desk, self.hub, self.journal, data_dir, clock)
@@ -128,6 +128,7 @@ class Station:
             token=self._token,
             committed=self.journal.committed,
             audit=self.journal.record_audit,
+            record=self.journal.record,
             recording=Recording(
                 config,
                 data_dir,

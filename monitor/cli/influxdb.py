@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
 import re
-import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from pydantic import ValidationError
 
-from drivers.clock import iso
-from drivers.errors import ConfigError, SinkBusy, SinkRefused
+from drivers.errors import ConfigError
 from monitor.cli import token_file
-from monitor.cli.options import data_folder
+from monitor.cli.dead_letters import add_dead_letters
 from monitor.config import InfluxdbConfig
 from monitor.config_checks import influxdb_url_problem, sends_in_clear
-from monitor.sinks.forwarder import FORWARDING, RESEND_FILE
 from monitor.sinks.influxdb import InfluxdbSink
-from monitor.storage.backlog import Backlog, DeadLetter
-from monitor.storage.lock import StationLock
 
 influxdb_app = typer.Typer(
     help="The InfluxDB that the journal is forwarded to.", no_args_is_help=True, rich_markup_mode=None
@@ -30,15 +23,8 @@ influxdb_app = typer.Typer(
 
 SINK = InfluxdbSink.name
 
-_REQUEST_SECONDS = 30.0
-_OUTCOME_SECONDS = 10.0
-_LOOK_EVERY = 0.1
-_MOST_LETTERS = 100_000
 _HOURS = {"h": 1, "d": 24, "w": 168}
 _MOST_HOURS = 36_500 * 24
-
-Config = Annotated[Path | None, typer.Option(help="The station's configuration, for where its journal is.")]
-DataDir = Annotated[Path | None, typer.Option(help="The journal's folder; else as configured.")]
 
 
 @influxdb_app.command()
@@ -138,78 +124,4 @@ def _password() -> str:
     return password
 
 
-@influxdb_app.command(name="dead-letters")
-def dead_letters(
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
-    data_dir: DataDir = None,
-    config: Config = None,
-) -> None:
-    """List the lines that InfluxDB refused for what they are, and why."""
-    letters = _waiting(data_folder(config, data_dir))
-    if not letters and not as_json:
-        print("no dead letters")
-    for letter in letters:
-        if as_json:
-            print(json.dumps({**letter._asdict(), "at": iso(letter.at)}, ensure_ascii=False))
-        else:
-            print(f"{letter.id}  {iso(letter.at)}  {letter.reason}\n    {letter.line}")
-
-
-@influxdb_app.command()
-def resend(data_dir: DataDir = None, config: Config = None) -> None:
-    """Have the running station send again what InfluxDB refused, once the reason is gone; exit code 1 if any remains.
-
-    Only the station writes its journal: so it is asked, by a file in its folder.
-    """
-    folder = data_folder(config, data_dir)
-    before = _waiting(folder)
-    if not before:
-        print("no dead letters")
-        return
-    if not _station_runs(folder):
-        raise SinkRefused(f"no station runs on {folder}: start it, and then say this again")
-    _ask(folder / RESEND_FILE)
-    # The station has taken the request; what it sends may take a while, and what comes of it is in its journal.
-    deadline = time.monotonic() + _OUTCOME_SECONDS
-    while (left := _still(folder, before)) and time.monotonic() < deadline:
-        time.sleep(_LOOK_EVERY)
-    print(f"{len(before) - len(left)} of {len(before)} dead letters were taken")
-    if left:
-        with contextlib.closing(Backlog(folder)) as backlog:
-            sink = backlog.sink(SINK)
-        why = left[0].reason if sink.state == FORWARDING else sink.detail
-        raise SinkRefused(f"{len(left)} still wait (`infusion-monitor influxdb dead-letters` lists them): {why}")
-
-
-def _waiting(folder: Path) -> list[DeadLetter]:
-    with contextlib.closing(Backlog(folder)) as backlog:
-        return backlog.dead_letters(SINK, _MOST_LETTERS)
-
-
-def _still(folder: Path, before: list[DeadLetter]) -> list[DeadLetter]:
-    ids = {letter.id for letter in before}
-    return [letter for letter in _waiting(folder) if letter.id in ids]
-
-
-def _station_runs(folder: Path) -> bool:
-    try:
-        return StationLock(folder).holder() is not None
-    except OSError as error:
-        raise ConfigError([f"{folder}: {error.strerror}"]) from error
-
-
-def _ask(request: Path) -> None:
-    """Leave the request for the station, and wait until it has taken it."""
-    try:
-        request.touch(mode=0o600)
-        deadline = time.monotonic() + _REQUEST_SECONDS
-        while request.exists():
-            if time.monotonic() > deadline:
-                request.unlink(missing_ok=True)
-                raise SinkBusy(
-                    f"the station did not look at {request} for {_REQUEST_SECONDS:g} s: "
-                    "does its configuration have a section `influxdb`?"
-                )
-            time.sleep(_LOOK_EVERY)
-    except OSError as error:
-        raise ConfigError([f"{request}: {error.strerror}"]) from error
+add_dead_letters(influxdb_app, SINK, "InfluxDB")

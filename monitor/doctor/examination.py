@@ -21,6 +21,7 @@ CHECKS: tuple[Check, ...] = (
     records.sinks,
     records.dead_letters,
     reach.influxdb,
+    reach.hl7,
     reach.serial_ports,
     reach.broker,
 )

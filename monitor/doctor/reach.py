@@ -1,4 +1,4 @@
-"""What the station has to reach: serial ports, the broker, InfluxDB.
+"""What the station has to reach: serial ports, the broker, InfluxDB, the HL7 receiver.
 
 Nothing is sent to a device and no port is opened: that can reset what is at its other end, and a converter of the
 network often takes one connection only.
@@ -8,6 +8,7 @@ network often takes one connection only.
 # mypy: untyped-calls-exclude=influxdb_client
 from __future__ import annotations
 
+import asyncio
 import getpass
 import grp
 import os
@@ -22,6 +23,8 @@ from drivers.errors import ConfigError, InfusionMonitorError
 from drivers.transports.factory import mqtt_address, transport_kind
 from monitor.config import SIMULATED, InfluxdbConfig
 from monitor.doctor.findings import Finding, Subject, fault, note, ok
+from monitor.sinks.hl7_settings import Hl7Config
+from monitor.sinks.mllp_link import Link, address
 
 _PATIENCE = 3.0
 """Seconds for a connection, or for a server's first answer."""
@@ -96,6 +99,24 @@ def influxdb(subject: Subject) -> Iterator[Finding]:
         yield from _influxdb(section, tokens)
     except InfusionMonitorError as error:
         yield fault("influxdb", str(error), "see whether it runs and can be reached; the journal keeps everything")
+
+
+def hl7(subject: Subject) -> Iterator[Finding]:
+    """Whether the receiver takes a connection, with TLS where it is to; no message is sent."""
+    section = subject.config.hl7 if subject.config else None
+    if section is None:
+        return
+    where = address(section)
+    try:
+        asyncio.run(_connect(section.model_copy(update={"ack_within": _PATIENCE})))
+    except InfusionMonitorError as error:
+        yield fault("hl7", str(error), "see whether it runs and can be reached; the journal keeps everything")
+    else:
+        yield ok("hl7", f"{where} takes connections{'' if section.tls is None else ' over TLS'}")
+
+
+async def _connect(section: Hl7Config) -> None:
+    await (await Link.open(section)).close()
 
 
 def _influxdb(section: InfluxdbConfig, tokens: dict[str, str]) -> Iterator[Finding]:

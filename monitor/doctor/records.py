@@ -12,6 +12,7 @@ from drivers.clock import NS
 from drivers.errors import JournalUnusable
 from drivers.events import LinkState
 from monitor.doctor.findings import Finding, Subject, fault, note, ok
+from monitor.sinks import registry
 from monitor.sinks.forwarder import STOPPED
 from monitor.storage import check
 from monitor.storage.backlog import SinkRow
@@ -122,7 +123,7 @@ def set_aside(subject: Subject) -> Iterator[Finding]:
 
 def sinks(subject: Subject) -> Iterator[Finding]:
     """How far each is, and whether it goes on by itself."""
-    configured = {"influxdb"} if subject.config and subject.config.influxdb else set()
+    configured = registry.names(subject.config) if subject.config else set()
     with subject.reading_journal() as connection:
         if connection is None:
             return
@@ -173,8 +174,8 @@ def dead_letters(subject: Subject) -> Iterator[Finding]:
             yield fault(
                 "dead letters",
                 f"{count:,} lines that {sink} refuses: {'; '.join(reasons)}",
-                "`infusion-monitor influxdb dead-letters` lists them; once the reason is gone, "
-                "`infusion-monitor influxdb resend` has them sent again",
+                f"`infusion-monitor {sink} dead-letters` lists them; once the reason is gone, "
+                f"`infusion-monitor {sink} resend` has them sent again",
             )
 
 

@@ -21,9 +21,6 @@ from monitor.storage.backlog import Backlog, SinkRow
 from monitor.storage.journal import Journal
 
 FORWARDING, WAITING, STOPPED = "forwarding", "waiting", "stopped"
-RESEND_FILE = "resend-dead-letters"
-"""A file of that name in the data folder asks a running station to send the dead letters again."""
-
 PAUSE = 1.0
 """Seconds between two looks into the journal that has nothing more."""
 FIRST_DELAY, LONGEST_DELAY = 1.0, 60.0
@@ -37,6 +34,11 @@ _SAY_AGAIN = 60.0
 _LETTERS = 1_000
 
 _log = logging.getLogger(__name__)
+
+
+def resend_file(data_dir: Path, sink: str) -> Path:
+    """A file of that name asks a running station to send the dead letters of that sink again."""
+    return data_dir / f"resend-dead-letters-{sink}"
 
 
 class Status(NamedTuple):

@@ -18,8 +18,9 @@ from drivers.errors import ConfigError, SinkBusy, SinkRefused
 from drivers.events import Cause, measured, missing
 from monitor import config_file
 from monitor.alerts.conditions import AlertEvent, AlertState, Kind, Priority
-from monitor.cli import influxdb
-from monitor.cli.influxdb import RESEND_FILE, SINK
+from monitor.cli import dead_letters
+from monitor.cli.influxdb import SINK
+from monitor.sinks.forwarder import resend_file
 from monitor.sinks.line_protocol import alert_lines, vitals_lines
 from monitor.storage.backlog import Backlog, SinkRow
 from monitor.storage.journal import Journal
@@ -278,7 +279,7 @@ async def head_office(tmp_path: Path, server: Influxd) -> Path:
         await journal.close()
         with contextlib.closing(Backlog(tmp_path / site)) as backlog:
             portion = backlog.next(0)
-        lines = vitals_lines(site, portion.readings).lines + alert_lines(site, portion.alerts)
+        lines = vitals_lines(site, portion.readings).lines + alert_lines(site, portion.alerts, portion.alert_places)
         server.write("\n".join(lines), bucket=bucket)
     file = tmp_path / "office.yaml"
     section = f"""
@@ -403,7 +404,7 @@ async def test_without_a_station_nothing_is_sent_again(tmp_path: Path) -> None:
     done = call("influxdb", "resend", "--data-dir", tmp_path)
     assert (done.returncode, done.stdout) == (1, "")
     assert f"no station runs on {tmp_path}: start it" in done.stderr
-    assert not (tmp_path / RESEND_FILE).exists()
+    assert not resend_file(tmp_path, SINK).exists()
 
 
 async def test_without_dead_letters_there_is_nothing_to_do(tmp_path: Path) -> None:
@@ -422,9 +423,9 @@ async def test_without_dead_letters_there_is_nothing_to_do(tmp_path: Path) -> No
 async def request(folder: Path) -> None:
     """Wait until the station is asked, and take the request as it does."""
     async with asyncio.timeout(60):
-        while not (folder / RESEND_FILE).exists():
+        while not resend_file(folder, SINK).exists():
             await asyncio.sleep(0.01)
-    (folder / RESEND_FILE).unlink()
+    resend_file(folder, SINK).unlink()
 
 
 async def test_the_running_station_is_asked_and_what_came_of_it_is_told(tmp_path: Path) -> None:
@@ -450,12 +451,12 @@ async def test_what_is_refused_again_is_told(
     detail: str,
     text: str,
 ) -> None:
-    monkeypatch.setattr(influxdb, "_OUTCOME_SECONDS", 0)
+    monkeypatch.setattr(dead_letters, "_OUTCOME_SECONDS", 0)
     journal = await with_dead_letters(tmp_path)
     await committed(tmp_path, 2)
-    asking = asyncio.create_task(asyncio.to_thread(influxdb.resend, tmp_path))
+    asking = asyncio.create_task(asyncio.to_thread(dead_letters.send_again, tmp_path, SINK))
     async with asyncio.timeout(60):
-        while not (tmp_path / RESEND_FILE).exists():
+        while not resend_file(tmp_path, SINK).exists():
             await asyncio.sleep(0.01)
     journal.record_sink(SinkRow(SINK, 5, state, detail, NOW, 0), inode(tmp_path))
     journal.record_resent([1], NOW, inode(tmp_path))
@@ -469,12 +470,12 @@ async def test_what_is_refused_again_is_told(
 
 
 async def test_a_station_that_takes_no_requests_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(influxdb, "_REQUEST_SECONDS", 0.2)
+    monkeypatch.setattr(dead_letters, "_REQUEST_SECONDS", 0.2)
     journal = await with_dead_letters(tmp_path)
     await committed(tmp_path, 2)
     with pytest.raises(SinkBusy, match="does its configuration have a section `influxdb`"):
-        await asyncio.to_thread(influxdb.resend, tmp_path)
-    assert not (tmp_path / RESEND_FILE).exists()
+        await asyncio.to_thread(dead_letters.send_again, tmp_path, SINK)
+    assert not resend_file(tmp_path, SINK).exists()
     await journal.close()
 
 

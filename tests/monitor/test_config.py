@@ -59,7 +59,7 @@ def test_the_shipped_one_is_good() -> None:
 def test_the_shipped_one_is_good_with_every_line_in_it_turned_on(tmp_path: Path) -> None:
     text = config_file.default_path().read_text(encoding="utf-8")
     # A section is its key with the lines indented below it.
-    section = re.compile(r"^# (mqtt|influxdb|journal):.*\n(#   .*\n)+", re.MULTILINE)
+    section = re.compile(r"^# (mqtt|influxdb|hl7|journal):.*\n(#   .*\n)+", re.MULTILINE)
     turned_on = section.sub(lambda match: re.sub("^# ", "", match[0], flags=re.MULTILINE), text)
     turned_on = turned_on.replace("# line: {", "line: {")
     config = config_file.load(write(tmp_path, turned_on), cannot_simulate, here=False)
@@ -69,6 +69,8 @@ def test_the_shipped_one_is_good_with_every_line_in_it_turned_on(tmp_path: Path)
     assert config.influxdb is not None
     assert config.influxdb.token_file == "infusion-data/influxdb.token"
     assert config.influxdb.read_token_file == "infusion-data/influxdb-read.token"
+    assert config.hl7 is not None
+    assert (config.hl7.port, config.hl7.every_s, config.hl7.alerts) == (2575, 60, True)
 
 
 def whole(block: str) -> str:

@@ -10,7 +10,7 @@ import pytest
 
 from drivers.clock import NS
 from drivers.errors import JournalUnusable, SinkBusy, SinkRefused
-from monitor.sinks.forwarder import FORWARDING, LONGEST_RETRY_AFTER, RESEND_FILE, STOPPED, WAITING
+from monitor.sinks.forwarder import FORWARDING, LONGEST_RETRY_AFTER, STOPPED, WAITING, resend_file
 from monitor.sinks.sink import Sent
 from monitor.storage.backlog import DeadLetter, SinkRow
 from tests.monitor.sinks.helpers import Clock, Place, Store, running
@@ -206,7 +206,7 @@ async def test_what_nobody_foresaw_ends_nothing(place, clock, caplog) -> None:
 
 
 async def test_dead_letters_are_sent_again_when_asked(place, clock, caplog, tmp_path) -> None:
-    request = tmp_path / RESEND_FILE
+    request = resend_file(tmp_path, "place")
     caplog.set_level(logging.INFO)
     store = Store(1)
     store.letters = [DeadLetter(number, 0, f"line {number}", "bad") for number in range(1, 2501)]
@@ -227,7 +227,7 @@ async def test_dead_letters_are_sent_again_when_asked(place, clock, caplog, tmp_
 
 
 async def test_dead_letters_wait_until_the_sink_takes_something(place, clock, tmp_path) -> None:
-    request = tmp_path / RESEND_FILE
+    request = resend_file(tmp_path, "place")
     store = Store(1)
     store.letters = [DeadLetter(1, 0, "line", "bad")]
     async with running(store, place, clock, request=request) as forwarder:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import random
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 
 import pytest
 
@@ -15,7 +17,7 @@ from drivers.clock import NS, SystemClock
 from drivers.events import measured
 from monitor.config import InfluxdbConfig
 from monitor.sessions.entries import Entry, Kind
-from monitor.sinks.forwarder import FORWARDING, RESEND_FILE, WAITING, Forwarder
+from monitor.sinks.forwarder import FORWARDING, WAITING, Forwarder, resend_file
 from monitor.sinks.forwarder_thread import ForwarderThread
 from monitor.sinks.influxdb import InfluxdbSink
 from monitor.storage.backlog import Backlog
@@ -50,7 +52,7 @@ async def thread_of(server, journal: Journal, monkeypatch, **options) -> AsyncIt
     jitter = random.Random()
     monkeypatch.setattr(jitter, "uniform", lambda *_: 0.1)
     forwarder = Forwarder(
-        sink, lambda: Backlog(data_dir), journal, SystemClock(), request=data_dir / RESEND_FILE, jitter=jitter
+        sink, lambda: Backlog(data_dir), journal, SystemClock(), request=resend_file(data_dir, sink.name), jitter=jitter
     )
     thread = ForwarderThread(forwarder)
     thread.start()
@@ -116,14 +118,14 @@ async def test_dead_letters_are_kept_and_taken_after_all(journal, fake, monkeypa
         with contextlib.closing(Backlog(journal.path.parent)) as backlog:
             await until(lambda: len(fake.points) == 5 and len(backlog.dead_letters("influxdb")) == 1)
             # Asked for, the server refuses it as well.
-            (journal.path.parent / RESEND_FILE).touch()
+            resend_file(journal.path.parent, "influxdb").touch()
             await until(lambda: any("spo2=inf" in line for post in fake.posts for line in post.lines))
             [letter] = backlog.dead_letters("influxdb")
             assert "inf" in letter.reason
             # And if it did not:
             await until(lambda: settled(journal))
             fake.always = Answer(204)
-            (journal.path.parent / RESEND_FILE).touch()
+            resend_file(journal.path.parent, "influxdb").touch()
             await until(lambda: not backlog.dead_letters("influxdb"))
 
 
@@ -179,9 +181,20 @@ async def test_real_entries_of_sessions_are_there_once_whatever_is_sent_again(
             points.setdefault(row["_time"], {})[row["_field"]] = row["_value"]
         return points
 
+    as_json = partial(json.dumps, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     expected = {
-        AT + number - 1: {"session": "s1", "author": "Kim", "number": number, "entered_at": AT + number * NS}
-        for number in range(1, 8)
+        AT + number - 1: {
+            "session": "s1",
+            "author": "Kim",
+            "number": number,
+            "entered_at": AT + number * NS,
+            "kind": kind,
+            "content": as_json(one),
+            "request": f"r{number}",
+            "at": AT,
+            "row": number,
+        }
+        for number, (kind, one) in enumerate(content, start=1)
     }
     expected[AT] |= {"event": "opened", "reference": "P-17", "text": "session opened, 40 min of infusion planned"}
     expected[AT + 1] |= {"event": "start", "text": "infusion started"}
