@@ -14,6 +14,7 @@
     │   │   └── ConfirmationNeeded    it can be done, but somebody has to say so; carries what is open
     │   ├── SessionUnknown        there is no session of that name
     │   ├── AlertActionRefused    no such alert stands, or the profile in force does not allow that
+    │   ├── ExtraMissing          a library that only some installations have; says how to install it
     │   ├── LoginRefused          nobody of that login and password may come in
     │   └── AccountRefused        an account or token cannot be given, changed or taken like that
     └── FatalError                loud, non-zero exit
@@ -31,7 +32,8 @@ Errors of the operating system and of libraries are converted once, where they e
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 
 class InfusionMonitorError(Exception):
@@ -105,6 +107,19 @@ class SessionUnknown(PersonNeeded):
 
 class AlertActionRefused(PersonNeeded):
     """Nobody can do that to the alerts of a bed now, or so long; the text says why."""
+
+
+class ExtraMissing(PersonNeeded):
+    """What was asked for needs a library that is not installed here."""
+
+
+@contextmanager
+def extra(package: str, name: str) -> Iterator[None]:
+    """Around the import of `package`, which the program's extra of that name brings. Raises ExtraMissing."""
+    try:
+        yield
+    except ImportError as error:
+        raise ExtraMissing(f'{package} is needed for that: pip install "infusion-monitor[{name}]"') from error
 
 
 class LoginRefused(PersonNeeded):

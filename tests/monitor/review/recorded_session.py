@@ -10,13 +10,14 @@ acknowledged, latched, and stand to the end; waveforms with a gap. `visit-2` is 
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from drivers.clock import NS
-from drivers.events import Cause, DeviceStatus, Event, LinkState, Waveform, measured, missing
+from drivers.events import Cause, DeviceStatus, Event, LinkState, Validity, Waveform, measured, missing
 from drivers.recordings import csv
 from monitor.alerts import profile_file
 from monitor.alerts.conditions import AUDIO, AlertEvent, AlertState, Priority, Why
@@ -55,6 +56,18 @@ def chart_of(folder: Path, session: str = "visit-1") -> Chart:
     """The chart of a session there; one that is open is shown until `MINUTES` after `START`."""
     source = JournalSource(folder)
     return build(source, source.session(session), after(60 * MINUTES))
+
+
+def readings_of(chart: Chart) -> dict[tuple[str, str, int], tuple[float | None, str, str]]:
+    """All readings by vital, device and time (UTC nanoseconds): value, validity in lower case, cause."""
+    found = {}
+    for vital, track in chart.vitals.items():
+        columns = (track.device, track.at, track.value, track.validity, track.cause)
+        for device, at, value, validity, cause in zip(*(one.tolist() for one in columns), strict=True):
+            number = None if math.isnan(value) else value
+            word = Validity(validity).name.lower()
+            found[vital, track.devices[device], at] = (number, word, track.causes[cause])
+    return found
 
 
 async def _made_up(folder: Path) -> None:
