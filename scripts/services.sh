@@ -3,14 +3,18 @@
 # Says in a line each what is missing and which tests that skips. With REQUIRE_SERVICES=1 missing ones fail the tests.
 set -u
 
-declare -A package=([mosquitto]=mosquitto [chromium]=chromium)
-declare -A tests=([mosquitto]="the MQTT tests against a real broker" [chromium]="the page's tests in a real browser")
+declare -A package=([mosquitto]=mosquitto [chromium]=chromium [pdftotext]=poppler-utils)
+declare -A tests=(
+  [mosquitto]="the MQTT tests against a real broker"
+  [chromium]="the page's tests in a real browser"
+  [pdftotext]="the tests that read a report's pages"
+)
 
 export PATH="$PATH:/usr/sbin"
 
 apt_programs() {
   local program names=() missing=()
-  for program in mosquitto chromium; do
+  for program in mosquitto chromium pdftotext; do
     command -v "$program" >/dev/null 2>&1 || missing+=("$program")
   done
   [ ${#missing[@]} -eq 0 ] && return

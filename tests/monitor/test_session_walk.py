@@ -22,14 +22,20 @@ from drivers.events import LinkState, Validity
 from monitor import config_file
 from monitor.cli.simulated import simulated_devices
 from monitor.config import StationConfig
+from monitor.review.chart import build
+from monitor.review.report import pdf
+from monitor.review.report.content import Report
+from monitor.review.source import JournalSource
 from monitor.sessions import recorded, view
 from monitor.sessions.desk import Desk, Done
 from monitor.sessions.requests import REQUEST
 from monitor.sessions.session import Session
+from monitor.sessions.steps import State
 from monitor.station import Station
 from monitor.storage.history import History, ReadingRow
 from monitor.storage.journal import Journal
 from monitor.storage.session_entries import SessionEntries
+from monitor.storage.session_mark import mark_of
 from monitor.storage.verify import verify
 from simulators.device_side import DeviceSide
 from simulators.endpoint import PtyEndpoint
@@ -450,7 +456,57 @@ async def late_and_corrected(it: Clinic) -> None:
     assert (shown[-2]["void"], shown[-2]["text"], shown[-1]["void"]) == (True, "of another patient", False)
 
 
-async def test_a_visit_from_the_opening_to_the_close(tmp_path: Path) -> None:
+async def signed(it: Clinic) -> None:
+    """Who has seen all of the chart signs it."""
+    entries = it.session().entries
+    last = len(entries)
+    assert [entry.number for entry in entries] == list(range(1, last + 1))
+    assert [entry.entered_at for entry in entries] == sorted(entry.entered_at for entry in entries)
+    assert "look at it again" in (await it.refused(verb="sign", session=it.name, through=last - 1))["text"]
+    answer = await it.do(verb="sign", session=it.name, through=last, by="dr-k")
+    assert answer["entries"][0]["text"] == f"chart signed, through entry {last}"
+    assert it.session().signed
+
+
+def check_chart(it: Clinic, history: History, session: Session) -> None:
+    """The chart says what the journal's rows say, and its report is of one page and tables."""
+    made = build(JournalSource(it.data), session, it.now)
+    for vital in ("spo2", "pulse_rate", *PRESSURES):
+        # The moment of the closing belongs to it.
+        rows = list(history.readings("chair-1", vital, made.span.since, made.span.until + 1))
+        track = made.vitals[vital]
+        assert track.at.tolist() == [row.observed_at for row in rows]
+        told = [None if math.isnan(value) else value for value in track.value.tolist()]
+        assert told == [row.value for row in rows]
+        assert track.validity.tolist() == [int(row.validity) for row in rows]
+        numbers = made.summary.vital(vital)
+        assert numbers is not None
+        assert numbers.highest is not None
+        assert numbers.highest.value == max(valid(rows))
+    minutes = {state: round(span.seconds / MINUTE) for state, span in made.phases}
+    assert (minutes[State.BASELINE], minutes[State.PAUSED]) == (20, 5)
+    assert minutes[State.RECOVERY] >= 60
+    assert made.summary.infusion == 40 * MINUTE
+    assert made.summary.cuff_readings == len(pressures(history, session))
+    # The pressure rose, and came back.
+    sys = made.summary.vital("nibp_sys")
+    assert sys is not None
+    assert sys.rise is not None
+    assert sys.rise > 10
+    assert sys.back_after is not None
+    # While its cable was pulled the station asked for the cuff.
+    assert {life.rule for life in made.alerts} >= {"device_lost_cuff"}
+    assert [shown.entry.author for shown in session.signatures] == ["dr-k"]
+    mark = mark_of(it.data, session)
+    assert mark is not None
+    assert verify(it.station.journal.path, mark).holds
+    report = Report(made, None, it.config.site, mark)
+    printed = pdf.render(report)
+    assert printed.startswith(b"%PDF-")
+    assert printed == pdf.render(report)
+
+
+async def test_a_visit_from_the_opening_to_the_signed_chart(tmp_path: Path) -> None:
     async with clinic(tmp_path, ONE_CHAIR) as it:
         it.patient.infusion_at = math.inf
         await it.go_on(MINUTE)
@@ -472,14 +528,11 @@ async def test_a_visit_from_the_opening_to_the_close(tmp_path: Path) -> None:
         assert (shown["phase"], shown["closed_at"], shown["cuff"]) == ("closed", iso(closed), None)
         assert shown["beds"] == [{"bed": "chair-1", "since": iso(opened), "until": iso(closed)}]
         assert shown["infusion"]["elapsed_s"] == 40 * 60
-        assert [each["number"] for each in shown["entries"]] == list(range(1, shown["entries"][-1]["number"] + 1))
-        assert [each["entered_at"] for each in shown["entries"]] == sorted(
-            each["entered_at"] for each in shown["entries"]
-        )
+        await signed(it)
 
     # The station has stopped; what it recorded is all there, and is the session's.
     history, session = History(it.data), it.session()
-    assert it.shown(history, session) == shown
+    assert it.shown(history, session)["discharge"] == shown["discharge"]
     seconds = [row.observed_at for row in of_stays(history, session, "spo2")]
     assert seconds == list(range(opened, closed, NS))
     rows = pressures(history, session)
@@ -506,10 +559,11 @@ async def test_a_visit_from_the_opening_to_the_close(tmp_path: Path) -> None:
         assert desk.on_bed("chair-1") is None
         # Whoever was not answered when it ended asks again, and hears what was done then.
         done = await desk.do(REQUEST.validate_python({"by": "anna", **closing}))
-        assert (done.session.entries, done.entries) == (session.entries, session.entries[-1:])
+        assert (done.session.entries, done.entries) == (session.entries, session.entries[-2:-1])
     finally:
         await journal.close()
     assert it.session().entries == session.entries
+    check_chart(it, history, session)
 
 
 async def test_a_patient_who_moves_keeps_the_recording_of_both_chairs_and_of_before(tmp_path: Path) -> None:
