@@ -7,6 +7,7 @@ Columns, in any order and any case:
 | `t`, `Time [s]` | seconds; may stand still (a grid has doubled seconds), never falls |
 | `HR` `PR` `SpO2` `PI` `RR` `SBP` `DBP` `MBP`, or a key of `drivers.vitals` | that vital, in its unit there |
 | `PULSE` `RESP` | pulse and respiration, as the BIDMC data set names them |
+| `UTC`, `time`, `timestamp` with ISO 8601 in its cells | real times: see `csv_dated`, which reads these tables |
 | `time` beside `HR [bpm]`, `SpO2 [%]`, `NBPs [mmHg]` ... | 999.56 ticks a second: the MIMIC-IV Waveform Database |
 
 `SBP`, `DBP` and `MBP` are of a cuff. Monitors repeat its last result for minutes: a line with the same pressures as the
@@ -22,11 +23,9 @@ those of one `device` are read where it is named.
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 import math
 import re
-import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, NoReturn
@@ -37,6 +36,8 @@ from numpy.typing import NDArray
 from drivers.clock import NS
 from drivers.errors import BadCapture
 from drivers.events import Cause, Validity
+from drivers.recordings import csv_dated
+from drivers.recordings.bounds import MOST_TEXT, read_whole
 from drivers.recordings.recording import Recording, Series, moments
 from drivers.vitals import VITALS
 
@@ -82,7 +83,16 @@ class _Header(NamedTuple):
 def read(path: Path, device: str = "") -> Recording:
     """The whole file. Raises BadCapture, with the line where there is one, if it is none of the above."""
     text = _text(path)
+    try:
+        return _read(path, text, device)
+    except csv.Error as error:
+        raise BadCapture(f"{path}: {error}") from error
+
+
+def _read(path: Path, text: str, device: str) -> Recording:
     first, _, body = text.partition("\n")
+    if csv_dated.is_dated(first, body.partition("\n")[0]):
+        return csv_dated.read(path, text, device)
     header = _header(path, first, device)
     table = _table(body, header)
     if table is None:
@@ -99,17 +109,10 @@ def read(path: Path, device: str = "") -> Recording:
 
 def _text(path: Path) -> str:
     try:
-        data = path.read_bytes()
-        if data[:2] == b"\x1f\x8b":
-            data = gzip.decompress(data)
-        return data.decode("utf-8-sig").replace("\r\n", "\n")
+        return read_whole(path, MOST_TEXT).decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise BadCapture(f"{path}:{line}: not text in UTF-8: {error.reason}") from error
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise BadCapture(f"{path}: a damaged gzip file: {error}") from error
-    except OSError as error:
-        raise BadCapture(f"{path}: {error.strerror}") from error
 
 
 def _header(path: Path, line: str, device: str) -> _Header:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from drivers.clock import NS
-from drivers.events import Reading, Validity
+from drivers.events import Reading, Validity, Waveform
 
 _PARTS = 2.0**20
 """Moments are multiples of this part of a second (a microsecond): then sums and differences of them have no rounding,
@@ -40,6 +40,37 @@ class Series:
     """Seconds, as `Reading.clock_behind`; 0 where there is no column."""
 
 
+@dataclass(frozen=True, slots=True)
+class Wave:
+    """Every run of samples of one waveform, one after the other; what lies between two runs was not recorded."""
+
+    name: str
+    """A key of `vitals.WAVEFORMS`."""
+    rate: float
+    """Samples per second."""
+    samples: NDArray[np.int32]
+    """Of all runs, as the file has them, without its scale: int32[n]."""
+    begins: NDArray[np.int64]
+    """Of each run the time of its first sample, UTC nanoseconds, int64[r]."""
+    lengths: NDArray[np.int64]
+    """How many samples each run has, int64[r]; one or more."""
+
+    @property
+    def until(self) -> int:
+        """When the last sample of all is over, UTC nanoseconds."""
+        return int((self.begins + np.rint(self.lengths * (NS / self.rate)).astype(np.int64)).max())
+
+    def runs(self, longest: float) -> Iterator[Waveform]:
+        """Each run as it is, or in parts of so many seconds at most."""
+        most = max(1, int(longest * self.rate))
+        ends = np.cumsum(self.lengths)
+        for begins_at, length, end in zip(self.begins.tolist(), self.lengths.tolist(), ends.tolist(), strict=True):
+            for first in range(0, length, most):
+                at = begins_at + round(first * NS / self.rate)
+                part = self.samples[end - length + first : min(end, end - length + first + most)]
+                yield Waveform(self.name, tuple(part.tolist()), self.rate, at, at)
+
+
 @dataclass(frozen=True)
 class Recording:
     """What one bed's devices measured, over one stretch of time."""
@@ -56,6 +87,17 @@ class Recording:
     """UTC nanoseconds of second 0."""
     ignored: tuple[str, ...] = field(default=())
     """What else the file has, by its own names."""
+    waveforms: tuple[Wave, ...] = field(default=())
+    """At most one of a name."""
+
+    def shifted(self, by: int) -> Recording:
+        """The same, so many nanoseconds later."""
+        series = {
+            vital: replace(one, observed_at=one.observed_at + by, received_at=one.received_at + by)
+            for vital, one in self.series.items()
+        }
+        waves = tuple(replace(wave, begins=wave.begins + by) for wave in self.waveforms)
+        return replace(self, series=series, origin=self.origin + by, waveforms=waves)
 
     def at(self, t: float) -> int:
         """UTC nanoseconds of a moment in seconds."""

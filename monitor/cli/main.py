@@ -15,11 +15,16 @@ from monitor.cli.check import check
 from monitor.cli.decode import decode
 from monitor.cli.doctor import doctor
 from monitor.cli.drivers import list_drivers
+from monitor.cli.export import export
+from monitor.cli.hl7 import hl7_app
+from monitor.cli.import_ import import_
 from monitor.cli.influxdb import influxdb_app
 from monitor.cli.records import alerts, readings
+from monitor.cli.report import report
 from monitor.cli.run import run
 from monitor.cli.session import session_app
 from monitor.cli.simulate import simulate
+from monitor.cli.summary import summary
 from monitor.cli.token import token_app
 from monitor.cli.user import user_app
 from monitor.cli.verify import verify
@@ -45,11 +50,16 @@ app.command()(verify)
 app.command()(backup)
 app.command()(doctor)
 app.command(name="what-if")(what_if)
+app.command()(report)
+app.command(name="import")(import_)
+app.command()(export)
+app.command()(summary)
 app.add_typer(session_app, name="session")
 app.add_typer(alert_app, name="alert")
 app.add_typer(user_app, name="user")
 app.add_typer(token_app, name="token")
 app.add_typer(influxdb_app, name="influxdb")
+app.add_typer(hl7_app, name="hl7")
 
 
 def main() -> None:

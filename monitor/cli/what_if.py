@@ -33,14 +33,15 @@ def what_if(
     ] = None,
     all_: Annotated[bool, typer.Option("--all", help="Every session of the journal.")] = False,
     recording: Annotated[
-        list[str] | None, typer.Option(metavar="CSV...", help="Files, plain or gzipped, one or several.")
+        list[str] | None,
+        typer.Option(metavar="FILE...", help="Files, one or several: CSV, WFDB (.hea, .zip), .vital or EDF."),
     ] = None,
     more: Annotated[list[str] | None, typer.Argument(hidden=True)] = None,
     against: Annotated[
         str | None, typer.Option(metavar="PROFILE", help="Another profile, as --profile: what would it change?")
     ] = None,
     device: Annotated[
-        str, typer.Option(help="Of a CSV with columns of several devices (SpO2_3900P): whose to read.")
+        str, typer.Option(help="Of a file of several devices (a CSV with SpO2_3900P): what one of them gave.")
     ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object: onsets and ends, in seconds.")] = False,
     data_dir: DataDir = None,
@@ -96,13 +97,14 @@ def _asked(
 def _recordings(
     sessions: list[str] | None, files: list[str] | None, device: str, data_dir: Path | None, config: Path | None
 ) -> Iterator[tuple[Recording, list[Moment]]]:
-    from drivers.recordings import csv  # noqa: PLC0415 - it loads NumPy, as the others do
+    from drivers.recordings import formats  # noqa: PLC0415 - it loads NumPy, as the others do
     from monitor.cli import what_if_sessions  # noqa: PLC0415 - likewise
     from monitor.sessions.settings import SessionsConfig  # noqa: PLC0415 - likewise
     from monitor.storage.history import History  # noqa: PLC0415 - likewise
 
     for name in files or ():
-        read = csv.read(Path(name), device)
+        # A file of another ending was always read as CSV.
+        read = formats.reader(Path(name), formats.by_ending(Path(name)) or "csv")(Path(name), device)
         if read.ignored:
             print(f"{name}: columns that are not read: {', '.join(read.ignored)}", file=sys.stderr)
         yield replace(read, name=name), []

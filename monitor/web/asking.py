@@ -30,17 +30,19 @@ _BY = (
 _Asked = TypeVar("_Asked")
 
 
-async def asked(request: Request, form: TypeAdapter[_Asked], person: Person | None = None) -> _Asked:
-    """What is asked, in that form; `person` is who asks, where the form has a `by`.
+async def asked(
+    request: Request, form: TypeAdapter[_Asked], person: Person | None = None, *, longest: int = LONGEST_BODY
+) -> _Asked:
+    """What is asked, in that form and in so many bytes; `person` is who asks, where the form has a `by`.
 
     Who is known by name is named by the station, whatever the request says. Raises Refusal.
     """
     try:
-        body = await _body(request)
+        body = await _body(request, longest)
     except ClientDisconnect:
         raise Refusal(400, "bad_request", "the request did not come to its end") from None
     if body is None:
-        raise Refusal(413, "too_large", f"more than {LONGEST_BODY} bytes", headers={"Connection": "close"})
+        raise Refusal(413, "too_large", f"more than {longest} bytes", headers={"Connection": "close"})
     try:
         if person is not None and person.via.named:
             body = _by(body, person.name)
@@ -89,11 +91,11 @@ def _inlined(schema: dict[str, Any]) -> dict[str, Any]:
     return inlined
 
 
-async def _body(request: Request) -> bytes | None:
+async def _body(request: Request, longest: int) -> bytes | None:
     """None where it is too large; no more than that is ever held."""
     body = b""
     async for part in request.stream():
         body += part
-        if len(body) > LONGEST_BODY:
+        if len(body) > longest:
             return None
     return body

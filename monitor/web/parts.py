@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from drivers.clock import Clock, SystemClock
+from drivers.events import Event
 from monitor.accounts.accounts import Accounts
 from monitor.alerts.board import AlertBoard
 from monitor.buffer import Rings
@@ -23,6 +24,8 @@ Committed = Callable[[float], Awaitable[bool]]
 """Waits, so many seconds at most, until all that was recorded is on disk; gives whether it is."""
 RecordAudit = Callable[..., None]
 """`Journal.record_audit`."""
+Record = Callable[[str, str, Sequence[Event]], None]
+"""`Journal.record`."""
 
 
 async def _at_once(_within: float) -> bool:
@@ -30,6 +33,10 @@ async def _at_once(_within: float) -> bool:
 
 
 def _nowhere(_actor: str, _action: str, _detail: str, *, origin: str = "", old: str = "", new: str = "") -> None:
+    pass
+
+
+def _not_kept(_bed: str, _device: str, _events: Sequence[Event]) -> None:
     pass
 
 
@@ -62,6 +69,7 @@ class Parts:
     """The station's own, for commands on this machine; nobody has it where it is empty."""
     committed: Committed = _at_once
     audit: RecordAudit = _nowhere
+    record: Record = _not_kept
     recording: Recording | None = None
     clock: Clock = field(default_factory=SystemClock)
     csrf: str = field(default_factory=secrets.token_urlsafe, repr=False)
