@@ -57,6 +57,7 @@ class AlarmSystem:
         self._own = own = config.alerts.all[config.alerts.profile].compiled()
         self._same_arm = {bed.id: bed.same_arm for bed in config.beds}
         self._devices = {bed.id: frozenset(device.id for device in bed.devices) for bed in config.beds}
+        self._of_beds = config.device_ids
         self.board = AlertBoard({bed: self._on_bed(bed, own) for bed in self._same_arm}, own, clock)
         self._watch = SelfWatch() if config.influxdb is None else SelfWatch(config.influxdb.behind_after)
         self.disk = DiskWatch(data_dir, clock)
@@ -78,18 +79,19 @@ class AlarmSystem:
     async def take_up(self) -> None:
         """Go on where the station ended; the journal and the desk are open, and no device has given anything yet."""
         now, moment = self._clock.now_ns(), self._clock.monotonic()
-        before = await asyncio.to_thread(restart.read, self._data_dir, self._desk.all_open(), now, self._relative)
+        before = await asyncio.to_thread(
+            restart.read, self._data_dir, self._of_beds, self._desk.all_open(), now, self._relative
+        )
         for name, baseline in before.baselines.items():
             self.board.knows(name, Learned(baseline))
         for session in self._desk.open_sessions():
             self._visit(session.bed)
         for bed, device, reading in before.readings:
-            if device in self._devices.get(bed, ()):
-                # Where the clock was set back they seem to come from the future.
-                self.board.replay(bed, device, [reading], moment - max(0, now - reading.received_at) / NS)
-                if reading.episodic:
-                    # What else was measured is no longer the present.
-                    self._hub.recall(bed, device, reading, moment - max(0, now - reading.observed_at) / NS)
+            # Where the clock was set back they seem to come from the future.
+            self.board.replay(bed, device, [reading], moment - max(0, now - reading.received_at) / NS)
+            if reading.episodic:
+                # What else was measured is no longer the present.
+                self._hub.recall(bed, device, reading, moment - max(0, now - reading.observed_at) / NS)
         stood = [one.event for one in before.standing]
         self._watch.restore([event for event in stood if event.bed == STATION])
         self._desk.asked(stood)

@@ -187,3 +187,8 @@ class StationConfig(Section):
     alerts: AlertsConfig = AlertsConfig()
     sessions: SessionsConfig = SessionsConfig()
     notify: NotifyConfig = NotifyConfig()
+
+    @property
+    def device_ids(self) -> frozenset[tuple[str, str]]:
+        """Every device: its bed, and its id there."""
+        return frozenset((bed.id, device.id) for bed in self.beds for device in bed.devices)

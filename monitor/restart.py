@@ -6,7 +6,7 @@ All of it is read from the journal, so that nothing depends on how the station e
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,6 +27,9 @@ NOT_AFTER = 600
 
 _log = logging.getLogger(__name__)
 
+Device = tuple[str, str]
+"""Its bed, and its id there."""
+
 
 class Before(NamedTuple):
     """How things stood when the station ended."""
@@ -39,32 +42,43 @@ class Before(NamedTuple):
     sessions."""
 
 
-def read(data_dir: Path, sessions: Sequence[Session], now: int, relative: Callable[[Session], Iterable[str]]) -> Before:
+def read(
+    data_dir: Path,
+    devices: Collection[Device],
+    sessions: Sequence[Session],
+    now: int,
+    relative: Callable[[Session], Iterable[str]],
+) -> Before:
     """Read it, at UTC nanoseconds `now`; of a session's baseline the vitals that `relative` gives.
 
-    What cannot be read is left out, and the log says so.
+    `devices` are those of the configuration: of others (a recording was imported, a device was taken away) nothing is
+    gone through again. What cannot be read is left out, and the log says so.
     """
     try:
         history = History(data_dir)
         baselines = {session.id: recorded.baseline(history, session, now, relative(session)) for session in sessions}
-        return Before(standing(data_dir), baselines, _readings(history, sessions, now))
+        return Before(standing(data_dir), baselines, _readings(history, devices, sessions, now))
     except JournalUnusable as error:
         _log.warning("what stood before cannot be read: %s", error)
         return Before()
 
 
-def recent(data_dir: Path, beds: Iterable[str], now: int, seconds: float) -> list[Trace]:
-    """What was measured on these beds in the last seconds before UTC nanoseconds `now`, for the trends."""
+def recent(data_dir: Path, devices: Collection[Device], now: int, seconds: float) -> list[Trace]:
+    """What these devices measured in the last seconds before UTC nanoseconds `now`, for the trends."""
     try:
         history = History(data_dir)
-        return [trace for bed in beds for trace in history.chart(bed, now - round(seconds * NS), now)]
+        beds = dict.fromkeys(bed for bed, _ in devices)
+        found = (trace for bed in beds for trace in history.chart(bed, now - round(seconds * NS), now))
+        return [trace for trace in found if (trace.bed, trace.device) in devices]
     except JournalUnusable as error:
         _log.warning("the last minutes before cannot be read: %s", error)
         return []
 
 
-def _readings(history: History, sessions: Iterable[Session], now: int) -> list[tuple[str, str, Reading]]:
-    newest = history.newest_received() or 0
+def _readings(
+    history: History, devices: Collection[Device], sessions: Iterable[Session], now: int
+) -> list[tuple[str, str, Reading]]:
+    newest = history.newest_received(devices) or 0
     last: dict[tuple[str, str, str, int], ReadingRow] = {}
     if now - NOT_AFTER * NS <= newest <= now:
         since = newest - LAST * NS
@@ -81,7 +95,8 @@ def _readings(history: History, sessions: Iterable[Session], now: int) -> list[t
         for vital, about in VITALS.items():
             if about.episodic:
                 last |= {_key(row): row for row in history.readings(session.bed, vital, came[session.bed])}
-    return [(row.bed, row.device, _reading(row)) for row in sorted(last.values(), key=_came)]
+    of_devices = (row for row in last.values() if (row.bed, row.device) in devices)
+    return [(row.bed, row.device, _reading(row)) for row in sorted(of_devices, key=_came)]
 
 
 def _came_to_bed(session: Session) -> int:

@@ -98,8 +98,8 @@ class Station:
         """Raises `ConfigError` where the broker's password, or a notifier's secret, is not to be had."""
         self._clock = clock
         self.rings = Rings()
-        self._views = [_view(bed) for bed in config.beds]
-        self.hub = LiveHub(self._views, clock, config.site)
+        self._device_ids = config.device_ids
+        self.hub = LiveHub([_view(bed) for bed in config.beds], clock, config.site)
         sinks = make_sinks(config, data_dir)
         self.journal = Journal(data_dir, keep_days=config.journal.keep_days, sinks=[it.sink.name for it in sinks])
         self._forwarders = [
@@ -242,8 +242,7 @@ class Station:
 
     async def _recall_trends(self) -> None:
         now = self._clock.now_ns()
-        beds = [view.id for view in self._views]
-        for trace in await asyncio.to_thread(restart.recent, self._data_dir, beds, now, KEPT):
+        for trace in await asyncio.to_thread(restart.recent, self._data_dir, self._device_ids, now, KEPT):
             self.hub.trends.recall(trace)
 
     async def _tick(self) -> None:

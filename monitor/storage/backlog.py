@@ -20,8 +20,8 @@ from monitor.storage.session_entries import entry_of
 from monitor.storage.waveforms import unpack
 
 ROWS = 5_000
-"""Readings that a portion has as a rule, and as many alerts, entries and device events; more only where one commit alone
-has more."""
+"""Readings that a portion has as a rule, and as many alerts, entries and device events; more only where one commit
+alone has more."""
 RUNS = 500
 """Rows of waveforms likewise: a row that is sealed holds a minute of samples."""
 

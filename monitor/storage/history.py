@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,7 +19,7 @@ from monitor.storage import charts, waveforms
 from monitor.storage.backlog import RecordedWaveform
 from monitor.storage.blocks import FURTHEST
 from monitor.storage.charts import Band, Trace
-from monitor.storage.connection import ALERT_COLUMNS, JOURNAL_FILE, NEWEST_RECEIVED, alert_of, connect
+from monitor.storage.connection import ALERT_COLUMNS, JOURNAL_FILE, alert_of, connect
 
 EARLIEST, LATEST = -(2**63), 2**63 - 1
 """What a time of the journal can be, UTC nanoseconds."""
@@ -31,6 +31,10 @@ _READINGS = """
     WHERE (:bed IS NULL OR bed = :bed) AND (:vital IS NULL OR vital = :vital)
       AND observed_at >= :since AND observed_at < :until
     ORDER BY observed_at, series.id"""
+# Of the last commit that has any, since a clock may have gone back.
+_NEWEST_RECEIVED = """
+    SELECT received_at FROM readings INDEXED BY readings_by_commit
+    WHERE series IN ({}) ORDER BY commit_no DESC, received_at DESC LIMIT 1"""
 _ALERTS = f"""
     SELECT {ALERT_COLUMNS} FROM alerts
     WHERE (:bed IS NULL OR bed = :bed) AND at >= :since AND at < :until
@@ -109,11 +113,14 @@ class History:
                     received_at,
                 )
 
-    def newest_received(self) -> int | None:
-        """When the newest reading came, UTC nanoseconds; None where there is none."""
+    def newest_received(self, devices: Collection[tuple[str, str]]) -> int | None:
+        """When the newest reading of these devices (bed and device) came, UTC nanoseconds; None where there is none."""
         with self._opened() as connection:
-            newest: int | None = connection.execute(NEWEST_RECEIVED).fetchone()[0]
-            return newest
+            series = connection.execute("SELECT id, bed, device FROM series").fetchall()
+            of_devices = [number for number, bed, device in series if (bed, device) in devices]
+            places = ", ".join("?" * len(of_devices))
+            row = connection.execute(_NEWEST_RECEIVED.format(places), of_devices).fetchone()
+            return None if row is None else row[0]
 
     def alerts(
         self, bed: str | None = None, since: int | None = None, until: int | None = None

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from drivers.clock import NS
 from drivers.events import Cause, DeviceStatus, LinkState, measured, missing
 from monitor.alerts.conditions import AUDIO, AlertState, Priority, Why
 from monitor.alerts.signals import Acknowledge, Pause
@@ -96,6 +97,20 @@ async def test_a_vital_that_was_doubtful_for_long_still_alerts_after_a_restart(c
     await clinic.restart()
     await doubtful(10, 80)
     assert ("spo2_low", "on") in clinic.story
+
+
+async def test_what_was_imported_meanwhile_hides_no_vital_that_went_missing(clinic: Clinic) -> None:
+    await clinic.do("open", bed="one", reference="P-1")
+    await clinic.seconds(3, spo2=97)
+    await clinic.clock.advance(90)
+    at = clinic.clock.now_ns()
+    clinic.journal.record("one", "imported", [measured("spo2", 60.0, at - second * NS, at) for second in range(30)])
+    await clinic.restart()
+    for _ in range(15):
+        await clinic.clock.advance(1)
+        clinic.alarms.tick([], {})
+    assert ("stale_spo2", "on") in clinic.story
+    assert "spo2_low" not in clinic.on()
 
 
 async def test_a_restart_ends_no_combination_of_what_is_only_its_part(clinic: Clinic) -> None:
