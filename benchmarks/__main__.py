@@ -16,6 +16,7 @@ from typing import Any
 from benchmarks import (
     alert_latency,
     alerts,
+    charts,
     codec,
     encoder,
     history,
@@ -47,6 +48,8 @@ MEASUREMENTS: dict[str, Callable[[], Table]] = {
     "influxdb": influxdb.measure,
     "outage": outage.measure,
     "history": history.measure,
+    "charts": charts.measure,
+    "files": charts.measure_files,
     "pages": pages.measure,
     "page_alerts": page_alerts.measure,
     "page_soak": page_soak.measure,

@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import logging
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Sequence
@@ -15,7 +16,13 @@ from pathlib import Path
 from playwright.async_api import Browser, Page, async_playwright, expect
 
 from monitor.accounts.people import Role
+from monitor.review.chart import build
+from monitor.review.report import pdf
+from monitor.review.report.content import Report
+from monitor.review.source import JournalSource
 from monitor.station import Station
+from monitor.storage.history import LATEST
+from monitor.storage.session_mark import mark_of
 from scripts.demo_clinic import HOUR, NURSE, Chair, DemoClinic, Done, fall, visit
 from simulators.patient import Episode
 
@@ -27,12 +34,15 @@ SETTLE = 12_000
 """Milliseconds in which every device has been heard."""
 
 
+ITEMS = ("identity", "candidacy", "consent", "fasting", "escort", "allergies")
+"""Of the checklist."""
+
+
 def watched() -> list[Done]:
     """The visit of which the chair's page is shown."""
-    items = ("identity", "candidacy", "consent", "fasting", "escort", "allergies")
     return [
         *visit(407, -23),
-        *((-30 + place / 4, {"verb": "check", "item": item, "answer": "yes"}) for place, item in enumerate(items)),
+        *((-30 + place / 4, {"verb": "check", "item": item, "answer": "yes"}) for place, item in enumerate(ITEMS)),
         (-22.8, {"verb": "note", "text": "ketamine 0.5 mg/kg in 40 min", "dose": True}),
         (-17, {"verb": "score", "scale": "moaas", "value": 5}),
         (-12.4, {"verb": "acknowledge"}),
@@ -63,6 +73,30 @@ TWELVE = [
     Chair(241, visit(404, -26), (fall(-240, 120, 14),), started=-26),
 ]
 """The first is watched."""
+REVIEWED = [
+    Chair(
+        56,
+        [
+            *visit(388, -50, (-10, "stop"), (-9.5, "recovery")),
+            *(
+                (-57.5 + place / 4, {"verb": "check", "item": item, "answer": "yes"})
+                for place, item in enumerate(ITEMS)
+            ),
+            (-49.8, {"verb": "note", "text": "ketamine 0.5 mg/kg in 40 min", "dose": True}),
+            (-41, {"verb": "score", "scale": "moaas", "value": 4}),
+            (-35, {"verb": "acknowledge"}),
+            (-34, {"verb": "note", "event": "oxygen", "text": "2 l/min"}),
+            (-30, {"verb": "note", "text": "Awake, says it is like floating. Calm."}),
+            (-20, {"verb": "score", "scale": "dissociation", "value": 6}),
+            (-14, {"verb": "note", "event": "nausea"}),
+            (-6, {"verb": "score", "scale": "moaas", "value": 5}),
+            (-2, {"verb": "close", "reason": "went home with her sister"}),
+        ],
+        (fall(-2160, 180, 13), Episode(-1500, 40, 10 * HOUR, probe_off=True)),
+        started=-50,
+    )
+]
+"""One whose visit is over: to be reviewed."""
 UNPLUGGED = ("chair-10", "cuff")
 """When the station runs."""
 MORE = (10, 19, 26, 37, 61, 81, 86, 103, 110, 163, 168, 195, 196, 229, 252, 253, 258, 266, 271, 283, 288, 289, 293, 309)
@@ -92,7 +126,7 @@ async def opened(browser: Browser, station: Station, *, account: bool) -> Page:
     page.set_default_timeout(PATIENCE)
     await page.add_init_script(f"localStorage.setItem('who.name', '{NURSE}')")
     if account:
-        await station.accounts.add_user("anna", NURSE, Role.NURSE, SECRET, by="demo")
+        await station.accounts.add_user("anna", NURSE, Role.REVIEWER, SECRET, by="demo")
     await page.goto(station.page.address)
     if account:
         # It names the station when it is ready to take a login.
@@ -130,6 +164,22 @@ async def take(browser: Browser, out: Path, folder: Path) -> None:
         await look(page, 1920, 1080, out / "wall-12-light.png")
     async with wall(browser, FORTY, folder / "40", account=True) as page:
         await look(page, 1920, 1080, out / "wall-40.png")
+    async with wall(browser, REVIEWED, folder / "review", account=True) as page:
+        await page.emulate_media(color_scheme="light")
+        await page.get_by_role("link", name="Review").click()
+        await page.get_by_role("link", name="KE-388").click()
+        await expect(page.get_by_role("heading", name="KE-388")).to_be_visible()
+        await look(page, 1440, 1000, out / "review.png")
+    paper(folder / "review", out / "report.png")
+
+
+def paper(data_dir: Path, to: Path) -> None:
+    """The first page of the report of the one session there."""
+    source = JournalSource(data_dir)
+    [session] = source.sessions(0, LATEST)
+    made = pdf.render(Report(build(source, session, 0), None, "demo-clinic", mark_of(data_dir, session)))
+    to_png = ["pdftoppm", "-png", "-r", "100", "-f", "1", "-singlefile", "-", str(to.with_suffix(""))]
+    subprocess.run(to_png, input=made, check=True)  # noqa: S603 - its words are those above
 
 
 async def main(out: Path) -> None:

@@ -15,7 +15,23 @@ from monitor.web.errors import answers, handle_errors
 from monitor.web.guards import guards, headers_of
 from monitor.web.openapi import description
 from monitor.web.parts import Parts
-from monitor.web.routes import accounts, alerts, beds, health, live, login, metrics, oidc, pages, sessions
+from monitor.web.reviewing import Making
+from monitor.web.routes import (
+    accounts,
+    alerts,
+    beds,
+    files,
+    health,
+    live,
+    login,
+    metrics,
+    oidc,
+    pages,
+    recordings,
+    review,
+    sessions,
+    words,
+)
 from monitor.web.settings import WebConfig
 from monitor.web.who import Viewer
 
@@ -40,12 +56,19 @@ def create_app(parts: Parts) -> FastAPI:
     app.include_router(health.router(parts))
     app.include_router(metrics.router(parts))
     app.include_router(login.router(parts))
+    app.include_router(words.router())
     if parts.accounts is not None:
         app.include_router(accounts.router(parts.accounts))
         if parts.web.oidc is not None:
             app.include_router(oidc.router(parts, parts.accounts, parts.web.oidc))
     if parts.desk is not None:
         app.include_router(sessions.router(parts, parts.desk))
+    if parts.recording is not None:
+        making = Making()
+        app.include_router(review.router(parts, parts.recording, making))
+        app.include_router(files.router(parts, parts.recording, making))
+    if parts.desk is not None and parts.recording is not None:
+        app.include_router(recordings.router(parts, parts.desk, parts.recording))
     if parts.board is not None:
         app.include_router(alerts.router(parts, parts.board))
     if parts.desk is not None and parts.board is not None and parts.recording is not None:

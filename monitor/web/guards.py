@@ -56,7 +56,7 @@ def guards(parts: Parts) -> list[Middleware]:
 def headers_of(path: str, scheme: str, web: WebConfig) -> dict[str, str]:
     """What an answer there brings."""
     # Files may be kept, but are asked for again each time: a page and a station of different versions must not meet.
-    kept = path.startswith(("/static/", "/beds/")) or path in {"/", "/login"}
+    kept = path.startswith(("/static/", "/beds/", "/api/words/")) or path in {"/", "/login"}
     # For a loopback name it would hold for whatever else that machine has there.
     hsts = _HSTS if web.wide and scheme == "https" else {}
     return HEADERS | hsts | {"Cache-Control": "no-cache" if kept else "no-store"}

@@ -318,6 +318,82 @@ class Chart(_Told):
     phases: list[PhaseOf]
 
 
+class SessionLine(_Told):
+    """A session in the list of all."""
+
+    session: str
+    reference: str
+    bed: str
+    """The last one."""
+    beds: list[str]
+    phase: str
+    state: str
+    opened_at: str
+    closed_at: str | None
+    planned_minutes: int
+    profile: str
+    infusion: dict[str, Any] | None
+    entries: int
+    status: Literal["open", "unsigned", "signed", "amended"]
+    """How far its chart is; amended: something was entered since it was signed."""
+    signed: bool
+    amended: bool
+
+
+class SessionList(_Told):
+    """The newest first."""
+
+    sessions: list[SessionLine]
+    more: bool
+    """Whether there are more: ask for those `before` the last of these."""
+
+
+class ReviewedChart(_Told):
+    """The chart of a session: all but its readings. Durations are seconds, values in the unit of their vital."""
+
+    session: dict[str, Any]
+    """With its `entries`, as they stand and as they were written first."""
+    version: Literal["now", "signed"]
+    checklist: list[dict[str, Any]]
+    discharge: list[dict[str, Any]]
+    signatures: list[dict[str, Any]]
+    signed: bool
+    amended: bool
+    may_sign: bool
+    """Whether who asks may sign it as it is."""
+    mark: str | None
+    """For `infusion-monitor verify --head`: a row of the journal's chain that binds all of this; null where there is
+    none yet."""
+    span: dict[str, Any]
+    stays: list[dict[str, Any]]
+    phases: list[dict[str, Any]]
+    vitals: list[dict[str, Any]]
+    """What was measured by which devices, and where there is no value."""
+    cuff_readings: list[dict[str, Any]]
+    baseline: dict[str, float]
+    """Medians of the baseline phase."""
+    alerts: list[dict[str, Any]]
+    """Each with its whole life."""
+    silences: list[AlertChange]
+    limits: list[dict[str, Any]]
+    """Which were in force when."""
+    equipment: list[dict[str, Any]]
+    device_events: list[dict[str, Any]]
+    summary: dict[str, Any]
+    earlier: list[SessionLine]
+    """Of the same reference, the newest first."""
+
+
+class ReviewedVitals(_Told):
+    """A span of a session's vitals."""
+
+    session: str
+    since: str
+    until: str
+    step_s: float
+    vitals: dict[str, Column]
+
+
 class Run(_Told):
     """Samples without a gap."""
 

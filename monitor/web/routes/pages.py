@@ -34,6 +34,8 @@ def router(parts: Parts) -> APIRouter:
 
     routes.add_api_route("/", page, methods=["GET"])
     routes.add_api_route("/beds/{bed}", page, methods=["GET"])
+    routes.add_api_route("/review", page, methods=["GET"])
+    routes.add_api_route("/review/{session}", page, methods=["GET"])
     routes.add_api_route("/login", login, methods=["GET"])
     return routes
 

@@ -20,7 +20,6 @@ from monitor.web.who import Admin
 def router(parts: Parts, desk: Desk, recording: Recording) -> APIRouter:
     """The route."""
     routes = APIRouter(tags=["recordings"], responses=answers(401, 403, 409, 413, 422))
-    devices = {(bed.id, device.id) for bed in recording.config.beds for device in bed.devices}
 
     @routes.post(ROUTE, openapi_extra=described(PORTION), responses={202: {"description": "Waits for the disk"}})
     async def bring(request: Request, _person: Admin, response: Response) -> dict[str, Any]:
@@ -30,7 +29,7 @@ def router(parts: Parts, desk: Desk, recording: Recording) -> APIRouter:
         name of a device that the bed has. The same portion again changes nothing.
         """
         portion = await asked(request, PORTION, longest=LONGEST_BODY)
-        if (portion.bed, portion.device) in devices:
+        if (portion.bed, portion.device) in recording.config.device_ids:
             raise Refusal(409, "refused", f"{portion.device} is a device of {portion.bed}: it records by itself")
         try:
             open_ones = {session.id: session for session in desk.all_open()}

@@ -10,9 +10,10 @@ from starlette.responses import Response
 
 from drivers.clock import SystemClock
 from drivers.errors import StepRefused
+from monitor.accounts.people import Role
 from monitor.sessions import audit, view
 from monitor.sessions.desk import Desk
-from monitor.sessions.requests import REQUEST
+from monitor.sessions.requests import REQUEST, SignRequest
 from monitor.web.asking import asked, described
 from monitor.web.errors import Refusal, answers
 from monitor.web.parts import Parts
@@ -28,6 +29,8 @@ def router(parts: Parts, desk: Desk) -> APIRouter:
     async def do(request: Request, person: Nurse, response: Response) -> dict[str, Any]:
         """Open a session, go on, chart or close it: `verb` says what. Answered when it is on disk, or with 202."""
         wanted = await asked(request, REQUEST, person)
+        if isinstance(wanted, SignRequest) and not person.role.includes(Role.REVIEWER):
+            raise Refusal(403, "forbidden", f"to sign needs the role {Role.REVIEWER.value}")
         try:
             done = await desk.do(wanted)
         except StepRefused as error:

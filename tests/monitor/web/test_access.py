@@ -33,6 +33,8 @@ class Entry(NamedTuple):
 ROUTES = {
     ("GET", "/"): Entry(Role.VIEWER, 200, 303),
     ("GET", "/beds/{bed}"): Entry(Role.VIEWER, 200, 303),
+    ("GET", "/review"): Entry(Role.VIEWER, 200, 303),
+    ("GET", "/review/{session}"): Entry(Role.VIEWER, 200, 303),
     ("GET", "/login"): Entry(None, 200),
     ("GET", "/static"): Entry(None, 200),
     ("GET", "/healthz"): Entry(None, 200),
@@ -41,6 +43,7 @@ ROUTES = {
     ("GET", "/openapi.json"): Entry(Role.VIEWER, 200),
     ("GET", "/oidc/login"): Entry(None, 303),
     ("GET", "/oidc/callback"): Entry(None, 303),
+    ("GET", "/api/words/{language}"): Entry(None, 200),
     ("GET", "/api/me"): Entry(Role.VIEWER, 200),
     ("POST", "/api/login"): Entry(None, 422),
     ("POST", "/api/logout"): Entry(Role.VIEWER, 204),
@@ -53,14 +56,23 @@ ROUTES = {
     ("GET", "/api/alerts"): Entry(Role.VIEWER, 200),
     ("POST", "/api/alerts"): Entry(Role.NURSE, 422),
     ("POST", "/api/sessions"): Entry(Role.NURSE, 422),
+    ("POST", "/api/recordings"): Entry(Role.ADMIN, 422),
+    ("GET", "/api/sessions"): Entry(Role.VIEWER, 200),
+    ("GET", "/api/sessions/{session}"): Entry(Role.VIEWER, 404),
+    ("GET", "/api/sessions/{session}/vitals"): Entry(Role.VIEWER, 404),
+    ("GET", "/api/sessions/{session}/report.{suffix}"): Entry(Role.VIEWER, 422),
+    ("GET", "/api/sessions/{session}/export/{name}"): Entry(Role.VIEWER, 404),
     ("GET", "/api/users"): Entry(Role.ADMIN, 200),
     ("POST", "/api/users"): Entry(Role.ADMIN, 422),
     ("GET", "/api/tokens"): Entry(Role.ADMIN, 200),
     ("POST", "/api/tokens"): Entry(Role.ADMIN, 422),
 }
 """A route without an entry here fails the test below."""
-PAGES = {"/", "/beds/{bed}", "/login", "/static"}
-UNGUARDED = {"/healthz", "/readyz", "/static", "/login", "/oidc/login", "/oidc/callback"}
+PAGES = {"/", "/beds/{bed}", "/review", "/review/{session}", "/login", "/static"}
+UNGUARDED = {
+    *("/healthz", "/readyz", "/static", "/login", "/oidc/login", "/oidc/callback"),
+    "/api/words/{language}",
+}
 """Open to anybody, from wherever: they say nothing of the station, or have guards of their own."""
 
 
@@ -147,7 +159,7 @@ def expected(method: str, path: str, case: Case) -> int:
 
 
 async def asked(port: int, method: str, path: str, headers: list[str]) -> Answer:
-    there = "/static/page.js" if path == "/static" else path.replace("{bed}", "one")
+    there = "/static/page.js" if path == "/static" else path.replace("{bed}", "one").replace("{language}", "de")
     host = f"127.0.0.1:{port}"
     if path == "/api/live":
         # It has no end.

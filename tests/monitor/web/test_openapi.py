@@ -21,7 +21,7 @@ from monitor.web.openapi import description
 from monitor.web.parts import Parts, Recording
 from tests.monitor.web.served import recording_of, routes_of
 
-PUBLIC = {"/healthz", "/readyz", "/api/login"}
+PUBLIC = {"/healthz", "/readyz", "/api/login", "/api/words/{language}"}
 """Whom they are for is not asked."""
 PAGES = {"/", "/static", "/login", "/beds/{bed}", "/oidc/login", "/oidc/callback"}
 """For browsers: no part of the API."""
