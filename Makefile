@@ -32,10 +32,10 @@ screenshots: $(VENV)/dev.stamp
 influxd:
 	@bash scripts/influxd/build.sh
 
-# The hash-pinned requirements, renewed from pyproject.toml (needs uv).
+# The hash-pinned requirements, renewed from pyproject.toml (needs uv). `make run` brings what the report is printed with.
 lock:
 	uv pip compile --universal --generate-hashes --python-version 3.11 --no-header --no-annotate --upgrade \
-	  pyproject.toml -o requirements.lock
+	  --extra report --extra edf pyproject.toml -o requirements.lock
 	uv pip compile --universal --generate-hashes --python-version 3.11 --no-header --no-annotate --upgrade \
 	  --extra dev pyproject.toml -o requirements-dev.lock
 

@@ -23,7 +23,7 @@ from tests.monitor.web.served import recording_of, routes_of
 
 PUBLIC = {"/healthz", "/readyz", "/api/login", "/api/words/{language}"}
 """Whom they are for is not asked."""
-PAGES = {"/", "/static", "/login", "/beds/{bed}", "/oidc/login", "/oidc/callback"}
+PAGES = {"/", "/static", "/login", "/beds/{bed}", "/review", "/review/{session}", "/oidc/login", "/oidc/callback"}
 """For browsers: no part of the API."""
 
 
