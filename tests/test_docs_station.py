@@ -25,7 +25,8 @@ SCRIPTS = re.sub(r"\s+", " ", SHOWN) + " ".join(live.REASONS.values())
 
 
 def script(name: str) -> str:
-    return (STATIC / f"{name}.js").read_text(encoding="utf-8")
+    """A script, as it is in English."""
+    return re.sub(r'\bt\(("[^"]*")\)', r"\1", (STATIC / f"{name}.js").read_text(encoding="utf-8"))
 
 
 def mapping(text: str, name: str) -> dict[str, str]:
@@ -52,7 +53,7 @@ def test_what_is_quoted_can_be_read_on_the_page(quoted: str) -> None:
 
 STEPS = {step: re.search(r'"([^"]+)"', both)[1] for step, both in mapping(script("chair_steps"), "STEPS").items()}
 NEXT = {state: step.strip('"') for state, step in mapping(script("chair_steps"), "NEXT").items()}
-STATES = {state: name.strip('"') for state, name in mapping(script("chair_words"), "STATES").items()}
+STATES = {state: name.strip('"') for state, name in mapping(script("terms"), "STATES").items()}
 
 
 @pytest.mark.parametrize("state", [state for state in State if state is not State.CLOSED])

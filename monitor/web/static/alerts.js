@@ -1,6 +1,7 @@
 // What is shown of alerts: pure functions from a snapshot's alerts to texts and looks.
 
 import { minutes } from "./times.js";
+import { t } from "./words.js";
 
 /** Beside the colour, which not everybody sees: how urgent, and whether of the patient or of the equipment. */
 export const MARKS = {
@@ -34,8 +35,8 @@ function signalOf(alert, alarm) {
 }
 
 function noteOf(alert) {
-  if (alert.state === "latched") return "not acknowledged";
-  return alert.state === "acknowledged" ? `✓ seen by ${alert.actor || "somebody"}` : "";
+  if (alert.state === "latched") return t("not acknowledged");
+  return alert.state === "acknowledged" ? t("✓ seen by {name}", { name: alert.actor || t("somebody") }) : "";
 }
 
 /**
@@ -49,26 +50,31 @@ export function told(alerts, now, alarm) {
   return alerts.map((alert) => ({
     ...alert,
     key: keyOf(alert),
-    text: alert.state === "latched" ? `was: ${alert.text.replace(OVER, "")}` : alert.text,
+    text: alert.state === "latched" ? t("was: {alert}", { alert: alert.text.replace(OVER, "") }) : alert.text,
     note: noteOf(alert),
     signal: signalOf(alert, alarm),
     ageSeconds: (now - Date.parse(alert.since)) / 1000,
   }));
 }
 
+const INHIBITED = {
+  alarm: { paused: t("Alarms paused"), off: t("Alarms OFF") },
+  audio: { paused: t("Audio paused"), off: t("Audio OFF") },
+};
+
 /** What of a bed's signals is paused or off, in words: `text`, what is `left` of a pause, and `by` whom. */
 export function inhibitions(bed) {
   const shown = [];
-  for (const [what, name] of [["alarm", "Alarms"], ["audio", "Audio"]]) {
+  for (const what of ["alarm", "audio"]) {
     const { state, for_s: left, by } = bed[what];
     if (state === "on") continue;
     const paused = state !== "off";
     shown.push({
       what,
       state,
-      text: paused ? `${name} paused ` : `${name} OFF`,
+      text: paused ? `${INHIBITED[what].paused} ` : INHIBITED[what].off,
       left: paused ? minutes(Math.ceil(left)) : "",
-      by: by ? `, by ${by}` : "",
+      by: by ? `, ${t("by {name}", { name: by })}` : "",
     });
   }
   return shown;
@@ -78,13 +84,13 @@ export function inhibitions(bed) {
 export function actionsOf(bed) {
   const actions = [];
   if (bed.alerts.some((alert) => alert.state !== "acknowledged")) {
-    actions.push({ what: "seen", text: "Acknowledge", symbol: "acknowledge", request: { verb: "acknowledge" } });
+    actions.push({ what: "seen", text: t("Acknowledge"), symbol: "acknowledge", request: { verb: "acknowledge" } });
   }
-  for (const [what, name] of [["audio", "audio"], ["alarm", "alarms"]]) {
+  for (const [what, resume] of [["audio", t("Resume audio")], ["alarm", t("Resume alarms")]]) {
     if (bed[what].state !== "on") {
-      actions.push({ what, text: `Resume ${name}`, symbol: `${what}-on`, request: { verb: "on", what } });
+      actions.push({ what, text: resume, symbol: `${what}-on`, request: { verb: "on", what } });
     } else if (what === "audio" && bed.alerts.length > 0) {
-      actions.push({ what, text: `Pause ${name}`, symbol: "audio-paused", request: { verb: "pause", what } });
+      actions.push({ what, text: t("Pause audio"), symbol: "audio-paused", request: { verb: "pause", what } });
     }
   }
   return actions;

@@ -1,12 +1,14 @@
 // Asking the station for something, or to do something.
 
+import { t } from "./words.js";
+
 /** Milliseconds that an answer is waited for. */
 const PATIENCE = 8000;
 
-const NOT_REACHED = "The station cannot be reached.";
-const UNSURE = "The station did not answer. Look whether it was done before you do it again.";
-const ANOTHER = "Nothing was done: somebody else has logged in with this browser. See who acts, and do it again.";
-const NAMELESS = "Nothing was done: it needs a name.";
+const NOT_REACHED = t("The station cannot be reached.");
+const UNSURE = t("The station did not answer. Look whether it was done before you do it again.");
+const ANOTHER = t("Nothing was done: somebody else has logged in with this browser. See who acts, and do it again.");
+const NAMELESS = t("Nothing was done: it needs a name.");
 
 /** Tells `unauthorized` when the station no longer knows who asks, and `me` with what `/api/me` says. */
 export const events = new EventTarget();
@@ -124,7 +126,7 @@ async function answerOf(path, request, unreached) {
   if (answer.ok && data !== undefined) return data;
   const refused = new Refused(answer.status, {
     error: "failed",
-    text: `The station answered something that this page does not understand (${answer.status}).`,
+    text: t("The station answered something that this page does not understand ({status}).", { status: answer.status }),
     ...data,
   });
   if (answer.status === 401 && path !== "/api/login") {

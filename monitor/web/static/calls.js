@@ -4,8 +4,10 @@ import { MARKS, actionsOf } from "./alerts.js";
 import * as api from "./api.js";
 import * as connection from "./connection.js";
 import { Keyed, Symbol, button, element, setAttribute, setData, setFigures, setHidden, setText } from "./dom.js";
+import { KINDS, PRIORITIES } from "./terms.js";
 import { minutes } from "./times.js";
 import * as who from "./who.js";
+import { t } from "./words.js";
 
 /** Milliseconds for which is said that something could not be done. */
 const SAID = 20000;
@@ -36,6 +38,8 @@ export class AlertLine {
     this.mark = element("span", "mark");
     this.mark.setAttribute("role", "img");
     this.text = element("span", "text");
+    // As the station told it.
+    this.text.lang = "en";
     this.note = element("span", "said");
     this.age = element("span", "figures");
     this.seen = once("seen", "✓", () => act(acknowledge([this.#alert.group])));
@@ -47,11 +51,11 @@ export class AlertLine {
   update(alert) {
     this.#alert = alert;
     setText(this.mark, MARKS[alert.kind][alert.priority]);
-    setAttribute(this.mark, "aria-label", `${alert.priority} priority, ${alert.kind}`);
+    setAttribute(this.mark, "aria-label", `${PRIORITIES[alert.priority]}, ${KINDS[alert.kind]}`);
     setText(this.text, alert.text);
     setText(this.note, alert.note);
     setFigures(this.age, minutes(alert.ageSeconds));
-    setAttribute(this.seen, "aria-label", `Acknowledge ${alert.text}`);
+    setAttribute(this.seen, "aria-label", t("Acknowledge {alert}", { alert: alert.text }));
     setHidden(this.seen, !this.acts || alert.state === "acknowledged" || !who.may("nurse"));
     setData(this.root, "priority", alert.priority);
     setData(this.root, "kind", alert.kind);

@@ -20,11 +20,12 @@ import { element, setData, setHidden, setText } from "./dom.js";
 import { withheld } from "./tile.js";
 import * as views from "./views.js";
 import * as who from "./who.js";
+import { t } from "./words.js";
 
 /** Milliseconds between looks at what time alone changes; and after a change, or an answer that did not come. */
 const LOOK_EVERY = 30000;
 const AGAIN_AFTER = 2000;
-/** What is said where an entry is taken back with one touch. */
+/** What is recorded where an entry is taken back with one touch. */
 const UNDONE = "undone: entered by mistake";
 
 let page = null;
@@ -177,7 +178,7 @@ class Chair {
     setHidden(this.#body, bed === undefined);
     setHidden(this.#missing, bed !== undefined);
     if (bed === undefined) {
-      setText(this.#missing, `There is no bed ${this.#shown} at this station.`);
+      setText(this.#missing, t("There is no bed {bed} at this station.", { bed: this.#shown }));
       this.#head.update({ bed: { label: this.#shown, session: null }, details: null, live: this.#live });
       return;
     }
@@ -218,9 +219,9 @@ class Chair {
   #addWords({ session, number, text }) {
     this.#desk.once("words", () =>
       ask({
-        title: `Add words to “${text}”`,
-        fields: [{ name: "text", label: "Words", required: true, maxlength: 200 }],
-        ok: "Add",
+        title: t("Add words to “{text}”", { text }),
+        fields: [{ name: "text", label: t("Words"), required: true, maxlength: 200 }],
+        ok: t("Add"),
         submit: (values) => this.#desk.send({ verb: "correct", session, number, reason: "words added", ...values }),
       }),
     );

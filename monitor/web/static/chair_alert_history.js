@@ -3,11 +3,20 @@
 import { MARKS } from "./alerts.js";
 import { element, Keyed, setData, setHidden, setText } from "./dom.js";
 import { scroller, whenOf } from "./chair_words.js";
+import { t } from "./words.js";
+
+/** Of alerts. */
+const CHANGES = {
+  on: t("began"),
+  latched: t("over, not acknowledged"),
+  acknowledged: t("acknowledged"),
+  off: t("over"),
+};
 
 /** Of alerts, and of what people did to the signals. */
 function wordOf({ kind, state }) {
-  if (kind === "other") return "signals";
-  return { on: "began", latched: "over, not acknowledged", acknowledged: "acknowledged", off: "over" }[state] ?? state;
+  if (kind === "other") return t("signals");
+  return CHANGES[state] ?? state;
 }
 
 class Change {
@@ -17,6 +26,8 @@ class Change {
   #state = element("span", "by");
 
   constructor() {
+    // As the station told it.
+    this.#text.lang = "en";
     this.root = element("li", "change", this.#at, this.#mark, element("span", "words", this.#text, " ", this.#state));
   }
 
@@ -35,22 +46,22 @@ export class AlertHistory {
   #rows;
   #list = element("ol", "entries");
   #count = element("span", "count");
-  #none = element("p", "none", "None");
+  #none = element("p", "none", t("None"));
 
   constructor() {
     this.#rows = new Keyed(this.#list, () => new Change());
     this.root = element(
       "section",
       "panel alert-history",
-      element("div", "title", element("h3", "", "Alert history"), this.#count),
-      scroller("Alert history", this.#none, this.#list),
+      element("div", "title", element("h3", "", t("Alert history")), this.#count),
+      scroller(t("Alert history"), this.#none, this.#list),
     );
   }
 
   update({ history, now }) {
     setHidden(this.root, history === null);
     if (history === null) return;
-    setText(this.#count, history.more ? `the last ${history.alerts.length}` : "");
+    setText(this.#count, history.more ? t("the last {n}", { n: history.alerts.length }) : "");
     setHidden(this.#none, history.alerts.length > 0);
     const seen = new Map();
     const keyed = history.alerts.map((event) => {

@@ -4,6 +4,7 @@ import { inhibitions, told } from "./alerts.js";
 import { AlertLine, Inhibition, acknowledge, asSeen } from "./calls.js";
 import { button, element, Keyed, setAttribute, setHidden, setText } from "./dom.js";
 import { minutes } from "./times.js";
+import { t } from "./words.js";
 
 /** A line as on the wall, with a button that is hard to miss. */
 class Standing {
@@ -12,7 +13,7 @@ class Standing {
   #see;
 
   constructor(acknowledge) {
-    this.#see = button("see", "Acknowledge", () => acknowledge(this.#alert));
+    this.#see = button("see", t("Acknowledge"), () => acknowledge(this.#alert));
     this.root = this.#line.root;
     this.root.classList.add("standing");
     this.root.append(this.#see);
@@ -22,7 +23,7 @@ class Standing {
     this.#alert = alert;
     this.#line.update(alert);
     setHidden(this.#see, !nurse || alert.state === "acknowledged");
-    setAttribute(this.#see, "aria-label", `Acknowledge ${alert.text}`);
+    setAttribute(this.#see, "aria-label", t("Acknowledge {alert}", { alert: alert.text }));
     if (this.#see.disabled !== !live) this.#see.disabled = !live;
   }
 }
@@ -34,7 +35,7 @@ class Inhibited {
   #on;
 
   constructor(resume) {
-    this.#on = button("", "Resume", () => resume(this.#shown.what));
+    this.#on = button("", t("Resume"), () => resume(this.#shown.what));
     this.root = this.#said.root;
     this.root.append(this.#on);
   }
@@ -42,7 +43,7 @@ class Inhibited {
   update({ shown, live, nurse }) {
     this.#shown = shown;
     this.#said.update(shown);
-    setText(this.#on, shown.state === "off" ? "Switch on" : "Resume");
+    setText(this.#on, shown.state === "off" ? t("Switch on") : t("Resume"));
     setHidden(this.#on, !nurse);
     if (this.#on.disabled !== !live) this.#on.disabled = !live;
   }
@@ -55,7 +56,7 @@ export class Alerts {
   #shown = [];
   #list = element("ul", "alerts");
   #inhibitionList = element("ul", "inhibitions");
-  #none = element("p", "none", "No alerts");
+  #none = element("p", "none", t("No alerts"));
   #all;
   #pause;
   #alerts = new Keyed(this.#list, () => new Standing((alert) => this.#acknowledge([alert])));
@@ -63,10 +64,10 @@ export class Alerts {
 
   constructor(desk) {
     this.#desk = desk;
-    this.#all = button("all", "Acknowledge all", () => this.#acknowledge(this.#shown));
-    this.#pause = button("pause", "Pause audio", () => this.#pauseAudio());
+    this.#all = button("all", t("Acknowledge all"), () => this.#acknowledge(this.#shown));
+    this.#pause = button("pause", t("Pause audio"), () => this.#pauseAudio());
     const tools = element("div", "tools", this.#none, this.#inhibitionList, this.#pause, this.#all);
-    this.root = element("section", "panel standing-alerts", element("h3", "unseen", "Alerts"), this.#list, tools);
+    this.root = element("section", "panel standing-alerts", element("h3", "unseen", t("Alerts")), this.#list, tools);
   }
 
   update({ bed, details, now, live, nurse }) {
@@ -81,13 +82,13 @@ export class Alerts {
       inhibitions(bed).map((shown) => ({ shown, live, nurse })),
       (it) => it.shown.what,
     );
-    setText(this.#none, live ? "No alerts" : "Alerts are not known");
+    setText(this.#none, live ? t("No alerts") : t("Alerts are not known"));
     setHidden(this.#none, this.#shown.length > 0);
     const waiting = this.#shown.filter((alert) => alert.state !== "acknowledged");
     setHidden(this.#all, !nurse || waiting.length < 2);
     const quiet = bed.audio.state !== "on" || bed.alarm.state !== "on";
     setHidden(this.#pause, !nurse || quiet || this.#offer === null);
-    if (this.#offer) setText(this.#pause, `Pause audio ${minutes(this.#offer.pause.seconds)}`);
+    if (this.#offer) setText(this.#pause, t("Pause audio {time}", { time: minutes(this.#offer.pause.seconds) }));
     for (const it of [this.#all, this.#pause]) if (it.disabled !== !live) it.disabled = !live;
   }
 

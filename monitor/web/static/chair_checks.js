@@ -3,10 +3,12 @@
 import { button, element, Keyed, setData, setHidden, setText } from "./dom.js";
 import { ask } from "./dialog.js";
 import { labelOf } from "./chair_words.js";
+import { answerRead, answerRecorded } from "./terms.js";
 import { timeOf } from "./times.js";
+import { t } from "./words.js";
 
 /** What is said where nothing is known of what was measured. */
-const UNREAD = "The journal cannot be read: what was measured is not known here.";
+const UNREAD = t("The journal cannot be read: what was measured is not known here.");
 
 /** How the id of a criterion begins that is an item of the checklist. */
 const ITEM = "item_";
@@ -27,7 +29,7 @@ class Row {
 
   show(state, text, found) {
     setText(this.#mark, MARKS[state]);
-    this.#mark.setAttribute("aria-label", state === "done" ? "done" : "open");
+    this.#mark.setAttribute("aria-label", state === "done" ? t("done") : t("open"));
     setText(this.#text, text);
     setText(this.#found, found);
     setData(this.root, "state", state);
@@ -45,9 +47,9 @@ class ItemRow extends Row {
 
   constructor(desk) {
     super(
-      button("touch yes", "Yes", () => this.#answer()),
-      button("touch", "Other…", () => this.#other()),
-      button("touch", "Skip…", () => this.#skip()),
+      button("touch yes", t("Yes"), () => this.#answer()),
+      button("touch", t("Other…"), () => this.#other()),
+      button("touch", t("Skip…"), () => this.#skip()),
     );
     this.#desk = desk;
     this.root.classList.add("item");
@@ -55,7 +57,7 @@ class ItemRow extends Row {
 
   update({ item, session, live, nurse }) {
     this.#item = { ...item, session };
-    const said = item.reason === null ? item.answer : `skipped: ${item.reason}`;
+    const said = item.reason === null ? answerRead(item.answer) : t("skipped: {reason}", { reason: item.reason });
     const found = item.by ? `${said} (${item.by}, ${timeOf(item.at)})` : "";
     this.show(item.state === "open" ? (item.by ? "bad" : "open") : "done", item.text, found);
     this.offer(nurse && item.state === "open", live);
@@ -71,22 +73,24 @@ class ItemRow extends Row {
   }
 
   #other() {
-    const body = this.#body({});
-    this.#ask({ name: "answer", label: "Answer", help: "“no” leaves it open." }, "Record answer", body);
+    const help = t("“{no}” leaves it open.", { no: answerRead("no") });
+    this.#ask({ name: "answer", label: t("Answer"), help }, t("Record answer"), ({ answer }) => ({
+      answer: answerRecorded(answer),
+    }));
   }
 
   #skip() {
-    const body = this.#body({});
-    this.#ask({ name: "skip", label: "Reason for skipping it" }, "Skip", body);
+    this.#ask({ name: "skip", label: t("Reason for skipping it") }, t("Skip"), (values) => values);
   }
 
-  #ask(field, ok, body) {
+  #ask(field, ok, saidBy) {
+    const body = this.#body({});
     this.#desk.once(`${field.name} ${body.item}`, () =>
       ask({
         title: this.#item.text,
         fields: [{ ...field, required: true, maxlength: 200 }],
         ok,
-        submit: (values) => this.#desk.send({ ...body, ...values }),
+        submit: (values) => this.#desk.send({ ...body, ...saidBy(values) }),
       }),
     );
   }
@@ -96,12 +100,18 @@ class ItemRow extends Row {
 class MedianRow extends Row {
   update({ label, unit, found }) {
     const { median, readings, low, high, within } = found;
-    const bounds = [low === null ? "" : `from ${low}`, high === null ? "" : `to ${high}`].filter(Boolean).join(" ");
-    const value = median === null ? "no reading yet" : `${Math.round(median * 10) / 10} ${unit}`;
-    const of = median === null ? "" : `median of ${readings}`;
+    const value = median === null ? t("no reading yet") : `${Math.round(median * 10) / 10} ${unit}`;
+    const of = median === null ? "" : t("median of {n}", { n: readings });
     const state = within === false ? "bad" : median === null ? "open" : "done";
-    this.show(state, `${label} ${value}`, [of, bounds && `wanted ${bounds}`].filter(Boolean).join(", "));
+    this.show(state, `${label} ${value}`, [of, wanted(low, high)].filter(Boolean).join(", "));
   }
+}
+
+/** The site's bounds in words; null where there is none. */
+function wanted(low, high) {
+  if (low !== null && high !== null) return t("wanted from {low} to {high}", { low, high });
+  if (low !== null) return t("wanted from {low}", { low });
+  return high === null ? "" : t("wanted to {high}", { high });
 }
 
 /** The checklist and the baseline. */
@@ -109,7 +119,7 @@ export class Before {
   #items;
   #medians;
   #count = element("span", "count");
-  #medianTitle = element("h4", "", "Baseline");
+  #medianTitle = element("h4", "", t("Baseline"));
   #unread = element("p", "unread", UNREAD);
   #session = "";
 
@@ -121,7 +131,7 @@ export class Before {
     this.root = element(
       "section",
       "panel before",
-      element("div", "title", element("h3", "", "Before the infusion"), this.#count),
+      element("div", "title", element("h3", "", t("Before the infusion")), this.#count),
       element("div", "halves", element("div", "", itemList), element("div", "", this.#medianTitle, medianList)),
       this.#unread,
     );
@@ -145,7 +155,7 @@ export class Before {
     setHidden(this.#medianTitle, medians.length === 0);
     setHidden(this.#unread, details.journal_read);
     const open = checklist.filter((item) => item.state === "open").length;
-    setText(this.#count, open === 0 ? "complete" : `${open} open`);
+    setText(this.#count, open === 0 ? t("complete") : t("{n} open", { n: open }));
     setData(this.#count, "open", open === 0 ? "" : "yes");
   }
 }
@@ -155,7 +165,7 @@ class CriterionRow extends Row {
   #criterion = null;
 
   constructor(desk) {
-    super(button("touch yes", "Yes", () => this.#answer()));
+    super(button("touch yes", t("Yes"), () => this.#answer()));
     this.#desk = desk;
   }
 
@@ -163,7 +173,7 @@ class CriterionRow extends Row {
     this.#criterion = { ...criterion, session };
     this.show(criterion.met ? "done" : "open", criterion.text, criterion.detail);
     this.offer(nurse && !criterion.met && criterion.id.startsWith(ITEM), live);
-    this.buttons.firstChild.setAttribute("aria-label", `Yes ${criterion.text}`);
+    this.buttons.firstChild.setAttribute("aria-label", `${t("Yes")} ${criterion.text}`);
   }
 
   #answer() {
@@ -184,7 +194,7 @@ export class Discharge {
     this.root = element(
       "section",
       "panel discharge",
-      element("div", "title", element("h3", "", "For the discharge"), this.#count),
+      element("div", "title", element("h3", "", t("For the discharge")), this.#count),
       list,
       this.#unread,
     );
@@ -200,7 +210,7 @@ export class Discharge {
     );
     setHidden(this.#unread, details.journal_read);
     const open = discharge.filter((it) => !it.met).length;
-    setText(this.#count, open === 0 ? "all met" : `${open} open`);
+    setText(this.#count, open === 0 ? t("all met") : t("{n} open", { n: open }));
     setData(this.#count, "open", open === 0 ? "" : "yes");
   }
 }

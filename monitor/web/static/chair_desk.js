@@ -1,6 +1,7 @@
 // What people do on the chair page goes to the station from here: each thing once, however often it has to be said.
 
 import * as api from "./api.js";
+import { t } from "./words.js";
 
 /** Milliseconds after an answer in which the same button does nothing: the second half of a double click. */
 const SETTLE = 700;
@@ -15,7 +16,7 @@ const PASSING = new Set([401, 403, 429, 502, 503, 504]);
 class GivenUp extends Error {
   constructor() {
     super("given up");
-    this.text = "It is not known whether this was recorded. Look at the entries before you do it again.";
+    this.text = t("It is not known whether this was recorded. Look at the entries before you do it again.");
   }
 }
 

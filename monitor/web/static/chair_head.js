@@ -4,14 +4,17 @@ import { loudest, told } from "./alerts.js";
 import { element, Keyed, setAttribute, setData, setHidden, setText } from "./dom.js";
 import { numerics } from "./numerics.js";
 import { Numeric } from "./tile.js";
+import { STATES } from "./terms.js";
 import { minutes } from "./times.js";
-import { STATES } from "./chair_words.js";
+import { reviewPath } from "./views.js";
+import { t } from "./words.js";
 
 /** How far the infusion is: `12:03 of 40 min`, and what it ran beyond that. */
 function progress(session) {
   if (!session || session.elapsed_s === null || session.elapsed_s === undefined) return ["", ""];
-  const over = session.overrun_s > 0 ? `over by ${minutes(session.overrun_s)}` : "";
-  return [`${minutes(session.elapsed_s)} of ${session.planned_minutes} min`, over];
+  const over = session.overrun_s > 0 ? t("over by {time}", { time: minutes(session.overrun_s) }) : "";
+  const elapsed = minutes(session.elapsed_s);
+  return [t("{elapsed} of {planned} min", { elapsed, planned: session.planned_minutes }), over];
 }
 
 export class Head {
@@ -21,9 +24,10 @@ export class Head {
   #progress = element("span", "progress");
   #over = element("span", "over");
   #asked = element("span", "asked");
+  #review = element("a", "review", t("Review this session"));
 
   constructor() {
-    const back = element("a", "back", "‹ All beds");
+    const back = element("a", "back", t("‹ All beds"));
     back.href = "/";
     this.#label.tabIndex = -1;
     this.root = element(
@@ -36,6 +40,7 @@ export class Head {
       this.#progress,
       this.#over,
       this.#asked,
+      this.#review,
     );
   }
 
@@ -47,12 +52,14 @@ export class Head {
     const session = live ? bed.session : null;
     setText(this.#label, bed.label);
     setText(this.#reference, session?.reference ?? "");
-    setText(this.#state, session ? (STATES[session.state] ?? session.state) : live ? "No session" : "Not known");
+    setText(this.#state, session ? (STATES[session.state] ?? session.state) : live ? t("No session") : t("Not known"));
     setData(this.#state, "state", session?.state ?? "");
     const [run, over] = progress(session);
     setText(this.#progress, run);
     setText(this.#over, over);
     setText(this.#asked, live ? (details?.session?.asked ?? "") : "");
+    if (session) setAttribute(this.#review, "href", reviewPath(session.session));
+    setHidden(this.#review, !session);
     setAttribute(this.root, "aria-label", bed.label);
     for (const it of [this.#reference, this.#progress, this.#over, this.#asked]) {
       setHidden(it, it.textContent === "");
@@ -68,7 +75,7 @@ export class Numerics {
 
   constructor() {
     this.root = element("section", "panel values-now", this.#bigList, this.#smallList);
-    this.root.setAttribute("aria-label", "Vitals");
+    this.root.setAttribute("aria-label", t("Vitals"));
   }
 
   /** `shown` is the bed, with its vitals withheld where nothing is live. */

@@ -1,16 +1,10 @@
 // Three time lines below the plots: where the visit was, how long alerts lasted, and what was entered.
 
 import { element, Keyed, setAttribute, setData, setText } from "./dom.js";
+import { BRIEF_STATES } from "./terms.js";
 import { timeOf } from "./times.js";
+import { t } from "./words.js";
 
-const PHASES = {
-  check_in: "Check-in",
-  baseline: "Baseline",
-  running: "Infusion",
-  paused: "Paused",
-  stopped: "Stopped",
-  recovery: "Recovery",
-};
 const RANKS = { low: 1, medium: 2, high: 3 };
 
 /** A mark at a place in time, from `since` to `until`; one without an end has no length. */
@@ -68,9 +62,9 @@ export class Lanes {
     this.root = element(
       "div",
       "lanes",
-      element("div", "lane", element("span", "name", "Phase"), phases),
-      element("div", "lane", element("span", "name", "Alerts"), alerts),
-      element("div", "lane", element("span", "name", "Entries"), entries),
+      element("div", "lane", element("span", "name", t("Phase")), phases),
+      element("div", "lane", element("span", "name", t("Alerts")), alerts),
+      element("div", "lane", element("span", "name", t("Entries")), entries),
     );
     this.root.setAttribute("aria-hidden", "true");
   }
@@ -81,8 +75,8 @@ export class Lanes {
     const stretches = phases.map((phase) => ({
       ...between(place, Date.parse(phase.since), phase.until === null ? now * 1000 : Date.parse(phase.until)),
       key: phase.since,
-      title: `${timeOf(phase.since)} ${PHASES[phase.state]}`,
-      text: PHASES[phase.state],
+      title: `${timeOf(phase.since)} ${BRIEF_STATES[phase.state]}`,
+      text: BRIEF_STATES[phase.state],
       kind: phase.state,
     }));
     this.#phases.update(stretches.filter(isShown), (it) => it.key);
@@ -101,11 +95,17 @@ export class Lanes {
       .map(({ rule, text, priority, since: begun, until: over }) => ({
         ...between(place, begun, over ?? now * 1000),
         key: `${rule} ${begun}`,
-        title: `${timeOf(begun)} to ${over === null ? "now" : timeOf(over)}: ${text}`,
+        title: spanOf(begun, over, text),
         kind: priority,
       }));
     this.#alerts.update(bars.filter(isShown), (it) => it.key);
   }
+}
+
+/** How long an alert lasted, in words. */
+function spanOf(begun, over, alert) {
+  const until = over === null ? t("now") : timeOf(over);
+  return t("{since} to {until}: {alert}", { since: timeOf(begun), until, alert });
 }
 
 /** Where a stretch of time is, in percent of the track; as far as it is on it. */

@@ -3,6 +3,7 @@
 import { button, element, setData, setHidden, setText } from "./dom.js";
 import { textOf, VOIDABLE } from "./chair_words.js";
 import { timeOf } from "./times.js";
+import { t } from "./words.js";
 
 /** Kinds that words can be added to. */
 const WORDED = new Set(["event", "score"]);
@@ -20,9 +21,9 @@ export class Line {
 
   /** `undo(entry)` and `addWords(entry)` are called with the session's id and the entry as it was answered. */
   constructor({ undo, addWords }) {
-    this.#undo = button("", "Undo", () => this.#last && undo(this.#last));
-    this.#words = button("", "Add words", () => this.#last && addWords(this.#last));
-    this.#giveUp = button("", "Stop trying", () => this.#stop?.());
+    this.#undo = button("", t("Undo"), () => this.#last && undo(this.#last));
+    this.#words = button("", t("Add words"), () => this.#last && addWords(this.#last));
+    this.#giveUp = button("", t("Stop trying"), () => this.#stop?.());
     const status = element("p", "status", this.#text);
     status.setAttribute("role", "status");
     this.root = element("div", "line", status, this.#words, this.#undo, this.#giveUp);
@@ -44,17 +45,19 @@ export class Line {
   }
 
   clear() {
-    this.#show("", "What you record is confirmed here, and can be undone.");
+    this.#show("", t("What you record is confirmed here, and can be undone."));
   }
 
   /** Something was recorded; its entry can be taken back. */
   recorded(answer) {
     const entry = answer.entries[0];
-    const kept = answer.recorded ? "Recorded" : "Taken, but NOT ON DISK yet";
+    const kept = answer.recorded ? t("Recorded") : t("Taken, but NOT ON DISK yet");
     const away = answer.bed !== this.#bed;
     const before = this.#visit !== null && this.#visit !== answer.session;
-    const where = away ? ` on ${answer.bed}` : before ? ` for ${answer.reference}, who was here before` : "";
-    this.#show(answer.recorded ? "done" : "unsure", `${kept} ${timeOf(entry.at)}${where}: ${entry.text}`);
+    const earlier = before ? t("for {reference}, who was here before", { reference: answer.reference }) : "";
+    const where = away ? t("on {bed}", { bed: answer.bed }) : earlier;
+    const said = [kept, timeOf(entry.at), where].filter(Boolean).join(" ");
+    this.#show(answer.recorded ? "done" : "unsure", `${said}: ${entry.text}`);
     this.#last = { ...entry, session: answer.session, bed: answer.bed };
     setHidden(this.#undo, !VOIDABLE.has(entry.kind));
     setHidden(this.#words, !WORDED.has(entry.kind));
@@ -62,8 +65,9 @@ export class Line {
 
   /** No answer came to what was asked for at that time. Gives whether to try again, after so many milliseconds. */
   waiting(touched, wait) {
-    const said = `No answer yet to what you did at ${timeOf(touched)}.`;
-    this.#show("unsure", `${said} Trying again; it will be recorded once.`);
+    const time = timeOf(touched);
+    const said = t("No answer yet to what you did at {time}. Trying again; it will be recorded once.", { time });
+    this.#show("unsure", said);
     setHidden(this.#giveUp, false);
     return new Promise((resolve) => {
       const timer = setTimeout(() => resolve(true), wait);

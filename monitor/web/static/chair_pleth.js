@@ -3,6 +3,7 @@
 import * as api from "./api.js";
 import { pageColour, vitalColour } from "./colours.js";
 import { element, setData, setHidden, setText } from "./dom.js";
+import { t } from "./words.js";
 
 /** Seconds over the whole width. */
 const SWEEP = 10;
@@ -27,7 +28,7 @@ export class Pleth {
   #live = false;
   #asked = 0;
   #offset = 0;
-  #label = element("span", "name", "Pleth");
+  #label = element("span", "name", t("Pleth"));
   #state = element("span", "said");
   #canvas = element("canvas");
   #timer = null;
@@ -36,9 +37,9 @@ export class Pleth {
 
   constructor() {
     this.#canvas.setAttribute("role", "img");
-    this.#canvas.setAttribute("aria-label", "Pleth, the last ten seconds");
+    this.#canvas.setAttribute("aria-label", t("Pleth, the last ten seconds"));
     this.root = element("section", "panel pleth", element("div", "title", this.#label, this.#state), this.#canvas);
-    this.root.setAttribute("aria-label", "Pleth");
+    this.root.setAttribute("aria-label", t("Pleth"));
     setHidden(this.root, true);
   }
 
@@ -120,8 +121,8 @@ export class Pleth {
     const shown = this.#samples.filter((it) => it.at > pen - SWEEP + PEN && it.at <= pen);
     const state = !this.#live || shown.length === 0 ? "none" : quiet > STOPPED ? "stopped" : "live";
     setData(this.root, "state", state);
-    const none = this.#live ? "no pleth" : "not known";
-    const words = { none, live: "", stopped: `stopped ${Math.round(quiet)} s ago` };
+    const none = this.#live ? t("no pleth") : t("not known");
+    const words = { none, live: "", stopped: t("stopped {seconds} s ago", { seconds: Math.round(quiet) }) };
     setText(this.#state, words[state]);
     const context = this.#cleared();
     if (state === "none") return;

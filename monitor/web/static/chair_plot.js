@@ -5,6 +5,7 @@ import uPlot from "./vendor/uPlot.esm.js";
 import { pageColour, vitalColour } from "./colours.js";
 import { drawDoubts, drawLimits, drawPhases, drawPressures, inside } from "./chair_drawing.js";
 import { element } from "./dom.js";
+import { t } from "./words.js";
 
 /** CSS pixels: beside the plot, so that all have the same axis of time. */
 const GUTTER = 44;
@@ -38,7 +39,7 @@ export class Plot {
     this.#spec = spec;
     this.#hooks = hooks;
     this.#area.setAttribute("role", "img");
-    this.#area.setAttribute("aria-label", `${spec.title}: the values are in the table below`);
+    this.#area.setAttribute("aria-label", t("{plot}: the values are in the table below", { plot: spec.title }));
     this.root = element("div", "plot", this.#title, this.#area);
     this.root.dataset.plot = spec.id;
   }

@@ -2,20 +2,25 @@
 
 import { button, element, Keyed, setAttribute, setHidden, setText } from "./dom.js";
 import { ask } from "./dialog.js";
+import { t } from "./words.js";
 
 /** Numbers of a scale that still get a button each. */
 const FEW = 11;
-const DOSE = "As people write it, such as: ketamine 0.5 mg/kg in 40 min";
+const DOSE = t("As people write it, such as: ketamine 0.5 mg/kg in 40 min");
 /** Minutes that can be chosen for what is entered afterwards. */
 const AGO = [1, 2, 5, 10, 15, 20, 30];
+
+function ago(minutes) {
+  return t("{time} ago", { time: `${minutes} min` });
+}
 
 /** When it happened: now, or some minutes ago; for the next entry alone. */
 class When {
   #select = element("select");
 
   constructor() {
-    this.root = element("label", "when", "Happened ");
-    this.#select.append(new Option("now", "0"), ...AGO.map((it) => new Option(`${it} min ago`, String(it))));
+    this.root = element("label", "when", t("Happened"), " ");
+    this.#select.append(new Option(t("now"), "0"), ...AGO.map((it) => new Option(ago(it), String(it))));
     this.#select.addEventListener("change", () => this.#mark());
     this.root.append(this.#select);
   }
@@ -51,6 +56,10 @@ class EventButton {
   }
 }
 
+function rangeOf({ title, lowest, highest }) {
+  return t("{scale}, {lowest} to {highest}", { scale: title, lowest, highest });
+}
+
 /** The scales as a row of names, and of the chosen one the numbers. */
 class Scores {
   #give;
@@ -63,7 +72,7 @@ class Scores {
   constructor(give) {
     this.#give = give;
     setAttribute(this.#names, "role", "group");
-    setAttribute(this.#names, "aria-label", "Scale");
+    setAttribute(this.#names, "aria-label", t("Scale"));
     setAttribute(this.#numbers, "role", "group");
     this.root = element("div", "scores", this.#names, this.#numbers, this.#help);
   }
@@ -91,7 +100,7 @@ class Scores {
     for (const name of this.#names.children) {
       setAttribute(name, "aria-pressed", String(name.dataset.scale === scale.id));
     }
-    setAttribute(this.#numbers, "aria-label", `${scale.title}, ${scale.lowest} to ${scale.highest}`);
+    setAttribute(this.#numbers, "aria-label", rangeOf(scale));
     setText(this.#help, scale.help || scale.version);
     this.#help.title = scale.version;
     const count = scale.highest - scale.lowest + 1;
@@ -110,7 +119,7 @@ class Scores {
   #field(scale) {
     const input = element("input");
     Object.assign(input, { type: "number", min: scale.lowest, max: scale.highest, step: 1, required: true });
-    setAttribute(input, "aria-label", `${scale.title}, ${scale.lowest} to ${scale.highest}`);
+    setAttribute(input, "aria-label", rangeOf(scale));
     input.placeholder = `${scale.lowest}-${scale.highest}`;
     const give = () => {
       if (!input.reportValidity()) return;
@@ -118,7 +127,7 @@ class Scores {
       input.value = "";
     };
     input.addEventListener("keydown", (press) => press.key === "Enter" && give());
-    return [input, button("touch", "Record", give)];
+    return [input, button("touch", t("Record"), give)];
   }
 }
 
@@ -133,11 +142,11 @@ export class Record {
 
   constructor(desk) {
     this.#desk = desk;
-    const dose = button("touch words", "Dose…", () => this.#words(true));
-    const note = button("touch words", "Note…", () => this.#words(false));
+    const dose = button("touch words", t("Dose…"), () => this.#words(true));
+    const note = button("touch words", t("Note…"), () => this.#words(false));
     this.#fields.append(
-      element("legend", "unseen", "Record"),
-      element("div", "title", element("h3", "", "Record"), this.#when.root),
+      element("legend", "unseen", t("Record")),
+      element("div", "title", element("h3", "", t("Record")), this.#when.root),
       element("div", "touches", this.#eventList, dose, note),
       this.#scores.root,
     );
@@ -181,14 +190,14 @@ export class Record {
     const session = this.#session;
     this.#desk.once(dose ? "dose" : "note", () =>
       ask({
-        title: dose ? "Record a dose" : "Write a note",
-        text: dose ? "As text. Nothing ever acts on it, and no pump is told." : "",
+        title: dose ? t("Record a dose") : t("Write a note"),
+        text: dose ? t("As text. Nothing ever acts on it, and no pump is told.") : "",
         fields: [
           dose
-            ? { name: "text", label: "What was given", required: true, maxlength: 400, help: DOSE }
-            : { name: "text", label: "Note", type: "textarea", required: true, maxlength: 4000 },
+            ? { name: "text", label: t("What was given"), required: true, maxlength: 400, help: DOSE }
+            : { name: "text", label: t("Note"), type: "textarea", required: true, maxlength: 4000 },
         ],
-        ok: dose ? "Record dose" : "Record note",
+        ok: dose ? t("Record dose") : t("Record note"),
         submit: ({ text }) => this.#send({ verb: "note", session, text, dose }),
       }),
     );

@@ -1,10 +1,12 @@
 // Which plots the trends have, and what each has on its axes.
 
+import { t } from "./words.js";
+
 /** From above to below, with the weight of its height. `low` to `high` is always shown. */
 export const SPECS = [
   {
     id: "rate",
-    title: "Heart rate",
+    title: t("Heart rate"),
     keys: ["heart_rate", "pulse_rate"],
     weight: 1,
     low: 50,
@@ -27,7 +29,7 @@ export const SPECS = [
   },
   {
     id: "pressure",
-    title: "Blood pressure",
+    title: t("Blood pressure"),
     keys: ["nibp_sys", "nibp_dia", "nibp_mean", "abp_sys", "abp_dia", "abp_mean"],
     weight: 1.25,
     low: 50,
@@ -38,7 +40,7 @@ export const SPECS = [
   },
   {
     id: "breath",
-    title: "Respiration",
+    title: t("Respiration"),
     keys: ["resp_rate", "etco2"],
     weight: 0.9,
     low: 0,

@@ -2,17 +2,18 @@
 
 import { button, element, Keyed, setAttribute, setData, setHidden, setText } from "./dom.js";
 import { ask } from "./dialog.js";
+import { t } from "./words.js";
 
 /** What is on the buttons: what is done, and what pressing it means. */
 const STEPS = {
-  open: ["Open session", "Who is here, and how long is planned"],
-  baseline: ["Begin baseline", "First readings before the infusion"],
-  start: ["Start infusion", "You start the pump; this records when"],
-  pause: ["Pause infusion", "You pause the pump; this records when"],
-  resume: ["Resume infusion", "You start the pump again; this records when"],
-  stop: ["Stop infusion", "You stop the pump; this records when"],
-  recovery: ["Begin recovery", "The infusion is over"],
-  close: ["Close session", "The patient leaves"],
+  open: [t("Open session"), t("Who is here, and how long is planned")],
+  baseline: [t("Begin baseline"), t("First readings before the infusion")],
+  start: [t("Start infusion"), t("You start the pump; this records when")],
+  pause: [t("Pause infusion"), t("You pause the pump; this records when")],
+  resume: [t("Resume infusion"), t("You start the pump again; this records when")],
+  stop: [t("Stop infusion"), t("You stop the pump; this records when")],
+  recovery: [t("Begin recovery"), t("The infusion is over")],
+  close: [t("Close session"), t("The patient leaves")],
 };
 
 /** Which of the possible steps usually comes next, by the session's state. */
@@ -60,8 +61,8 @@ export class Steps {
 
   constructor(desk) {
     this.#desk = desk;
-    const said = element("p", "said", "This page only records. It never controls a pump.");
-    this.root = element("section", "panel steps", element("h3", "unseen", "Next step"), this.#list, said);
+    const said = element("p", "said", t("This page only records. It never controls a pump."));
+    this.root = element("section", "panel steps", element("h3", "unseen", t("Next step")), this.#list, said);
   }
 
   update({ bed, details, live, nurse }) {
@@ -108,20 +109,20 @@ export class Steps {
     const bed = this.#bed;
     const profiles = offer.profiles.map((name) => ({ value: name, label: name.replaceAll("_", " ") }));
     return ask({
-      title: `Open a session on ${bed.label}`,
+      title: t("Open a session on {bed}", { bed: bed.label }),
       fields: [
         {
           name: "reference",
-          label: "Reference",
+          label: t("Reference"),
           required: true,
           maxlength: 32,
           pattern: "[A-Za-z0-9][A-Za-z0-9._\\-]{0,31}",
-          title: "Letters, digits, . _ - without blanks",
-          help: "A pseudonym such as P-017: letters, digits, . _ - and no blanks. Never the patient's name.",
+          title: t("Letters, digits, . _ - without blanks"),
+          help: t("A pseudonym such as P-017: letters, digits, . _ - and no blanks. Never the patient's name."),
         },
         {
           name: "planned_minutes",
-          label: "Planned minutes of infusion",
+          label: t("Planned minutes of infusion"),
           type: "number",
           required: true,
           min: 1,
@@ -129,9 +130,9 @@ export class Steps {
           step: 1,
           value: String(offer.planned_minutes),
         },
-        { name: "profile", label: "Alert profile", type: "select", value: offer.profile, options: profiles },
+        { name: "profile", label: t("Alert profile"), type: "select", value: offer.profile, options: profiles },
       ],
-      ok: "Open session",
+      ok: t("Open session"),
       submit: (values) => this.#desk.send({ verb: "open", bed: bed.id, ...values }),
     });
   }
@@ -143,12 +144,12 @@ export class Steps {
     } catch (problem) {
       if (problem.word !== "confirm") throw problem;
       await ask({
-        title: "Start all the same?",
-        text: "Before the infusion is still open:",
+        title: t("Start all the same?"),
+        text: t("Before the infusion is still open:"),
         list: problem.data.open,
-        fields: [{ name: "reason", label: "Reason (may be left empty)", maxlength: 200 }],
-        ok: "Start all the same",
-        cancel: "Not yet",
+        fields: [{ name: "reason", label: t("Reason (may be left empty)"), maxlength: 200 }],
+        ok: t("Start all the same"),
+        cancel: t("Not yet"),
         submit: ({ reason }) => this.#desk.send({ ...body, confirm: true, ...(reason && { reason }) }),
       });
     }
@@ -161,12 +162,12 @@ export class Steps {
     } catch (problem) {
       if (problem.word !== "confirm") throw problem;
       await ask({
-        title: "Close all the same?",
-        text: "For the discharge is still open:",
+        title: t("Close all the same?"),
+        text: t("For the discharge is still open:"),
         list: problem.data.open,
-        fields: [{ name: "reason", label: "Reason", required: true, maxlength: 200 }],
-        ok: "Close session",
-        cancel: "Not yet",
+        fields: [{ name: "reason", label: t("Reason"), required: true, maxlength: 200 }],
+        ok: t("Close session"),
+        cancel: t("Not yet"),
         submit: ({ reason }) => this.#desk.send({ ...body, reason }),
       });
     }

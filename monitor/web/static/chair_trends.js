@@ -8,9 +8,11 @@ import { Plot } from "./chair_plot.js";
 import { SPECS } from "./chair_specs.js";
 import { readAt, Values } from "./chair_values.js";
 import { button, element, setAttribute, setData, setHidden, setText } from "./dom.js";
+import { t } from "./words.js";
 
-/** Seconds; the last one is the session's own. */
-const SPANS = { "10 min": 600, "30 min": 1800, "1 h": 3600, Session: null };
+/** Seconds, by their name; the last one is the session's own. */
+const SESSION = t("Session");
+const SPANS = { "10 min": 600, "30 min": 1800, "1 h": 3600, [SESSION]: null };
 /** Seconds of the session's shortest span, and of the shortest that one can zoom in to. */
 const SHORTEST = 300;
 const NEAREST = 10;
@@ -25,8 +27,8 @@ const MINIMUM = 80;
 /** Of the span, for each press of an arrow key. */
 const STRIDE = 1 / 120;
 
-const HINT = "Point at the trends to read values; drag over them to zoom, double-click to go back.";
-const UNREAD = "The journal cannot be read: only the last minutes are here.";
+const HINT = t("Point at the trends to read values; drag over them to zoom, double-click to go back.");
+const UNREAD = t("The journal cannot be read: only the last minutes are here.");
 
 export class Trends {
   #bed = null;
@@ -55,26 +57,26 @@ export class Trends {
   constructor() {
     const spans = element("div", "choices spans");
     setAttribute(spans, "role", "group");
-    setAttribute(spans, "aria-label", "Span of the trends");
+    setAttribute(spans, "aria-label", t("Span of the trends"));
     for (const name of Object.keys(SPANS)) {
       const made = button("touch", name, () => this.#choose(name));
       this.#spans.set(name, made);
       spans.append(made);
     }
-    this.#live = button("touch back", "Back to live", () => this.#follow());
+    this.#live = button("touch back", t("Back to live"), () => this.#follow());
     const earlier = button("touch", "◀", () => this.#move(-0.5));
     const later = button("touch", "▶", () => this.#move(0.5));
-    setAttribute(earlier, "aria-label", "Earlier");
-    setAttribute(later, "aria-label", "Later");
+    setAttribute(earlier, "aria-label", t("Earlier"));
+    setAttribute(later, "aria-label", t("Later"));
     spans.append(earlier, later, this.#live);
     this.#plotList.tabIndex = 0;
     setAttribute(this.#plotList, "role", "group");
-    setAttribute(this.#plotList, "aria-label", "Trends; the left and right arrow keys move the cursor");
+    setAttribute(this.#plotList, "aria-label", t("Trends; the left and right arrow keys move the cursor"));
     this.#plotList.addEventListener("keydown", (press) => this.#key(press));
     this.root = element(
       "section",
       "panel trends",
-      element("div", "title", element("h3", "", "Trends"), spans),
+      element("div", "title", element("h3", "", t("Trends")), spans),
       this.#read,
       this.#plotList,
       this.#lanes.root,
@@ -101,8 +103,8 @@ export class Trends {
   /** Show the present of the bed; `now` is the station's time in milliseconds. */
   update(state) {
     this.#state = state;
-    setHidden(this.#spans.get("Session"), !state.details?.session);
-    if (this.#span === "Session" && state.details !== null && !state.details.session) this.#choose("30 min");
+    setHidden(this.#spans.get(SESSION), !state.details?.session);
+    if (this.#span === SESSION && state.details !== null && !state.details.session) this.#choose("30 min");
     const present = SPECS.filter((spec) => spec.keys.some((key) => state.bed.vitals[key]));
     const last = present.at(-1);
     if (present.map((it) => it.id).join() !== [...this.#plots.keys()].join()) this.#make(present, last);

@@ -2,6 +2,7 @@
 
 import { element, Keyed, setText } from "./dom.js";
 import { timeOf } from "./times.js";
+import { t, tn } from "./words.js";
 
 /** Seconds before the cursor in which a cuff pressure still says something. */
 const CUFF = 900;
@@ -40,7 +41,7 @@ function pressureAt(columns, vital, at, sys) {
     const index = column?.nearest(at, 1) ?? -1;
     return index < 0 ? null : valueAt(column, index);
   });
-  return `${sys}/${dia ?? "--"}${mean === null ? "" : ` mean ${mean}`}`;
+  return `${sys}/${dia ?? "--"}${mean === null ? "" : ` ${t("mean {value}", { value: mean })}`}`;
 }
 
 /** The last measurement until then; -1 where that is too long ago. */
@@ -72,13 +73,13 @@ export class Values {
   constructor() {
     const body = element("tbody");
     this.#rows = new Keyed(body, () => new Row());
-    const names = ["Vital", "Last", "Lowest", "Highest", "Not valid"].map((name) => {
+    const names = [t("Vital"), t("Last"), t("Lowest"), t("Highest"), t("Not valid")].map((name) => {
       const made = element("th", "", name);
       made.scope = "col";
       return made;
     });
     const table = element("table", "", element("thead", "", element("tr", "", ...names)), body);
-    this.root = element("details", "values", element("summary", "", "Values of this span as a table"), table);
+    this.root = element("details", "values", element("summary", "", t("Values of this span as a table")), table);
     this.root.addEventListener("toggle", () => this.#show());
   }
 
@@ -99,7 +100,8 @@ export class Values {
 function summary(column, since, until) {
   const { label, unit, decimals } = column.about;
   const [first, last] = column.between(since, until);
-  const told = (value, index) => `${value.toFixed(decimals)} at ${timeOf(column.t[index] * 1000)}`;
+  const told = (value, index) =>
+    t("{value} at {time}", { value: value.toFixed(decimals), time: timeOf(column.t[index] * 1000) });
   let [lowest, highest, newest, doubtful] = [-1, -1, -1, 0];
   for (let index = first; index < last; index += 1) {
     if (column.questionable[index] + column.invalid[index] > 0) doubtful += 1;
@@ -109,8 +111,9 @@ function summary(column, since, until) {
     if (highest < 0 || column.high[index] > column.high[highest]) highest = index;
   }
   const name = `${label} ${unit}`;
-  if (newest < 0) return { name, cells: ["none", "", "", doubtful > 0 ? `${doubtful} steps` : ""] };
+  const doubts = doubtful > 0 ? tn("{n} step", "{n} steps", doubtful) : "";
+  if (newest < 0) return { name, cells: [t("none"), "", "", doubts] };
   const values = [column.high[newest], column.low[lowest], column.high[highest]];
   const cells = [newest, lowest, highest].map((index, which) => told(values[which], index));
-  return { name, cells: [...cells, doubtful > 0 ? `${doubtful} steps` : ""] };
+  return { name, cells: [...cells, doubts] };
 }

@@ -2,16 +2,9 @@
 
 import { element, setAttribute } from "./dom.js";
 import { timeOf } from "./times.js";
+import { language } from "./words.js";
 
-/** The parts of a visit, by the state of a session. */
-export const STATES = {
-  check_in: "Check-in",
-  baseline: "Baseline",
-  running: "Infusion running",
-  paused: "Infusion paused",
-  stopped: "Infusion stopped",
-  recovery: "Recovery",
-};
+const DAY = new Intl.DateTimeFormat(language, { day: "numeric", month: "short" });
 
 /** Kinds of entries that can be made void. */
 export const VOIDABLE = new Set(["step", "check", "note", "event", "dose", "score", "assigned", "limit", "closed"]);
@@ -19,7 +12,7 @@ export const VOIDABLE = new Set(["step", "check", "note", "event", "dose", "scor
 /** 12:03:10, with the day where it is not that of `now` (milliseconds). */
 export function whenOf(at, now) {
   const date = new Date(at);
-  const day = date.toDateString() === new Date(now).toDateString() ? "" : `${date.getDate()}.${date.getMonth() + 1}. `;
+  const day = date.toDateString() === new Date(now).toDateString() ? "" : `${DAY.format(date)} `;
   return day + timeOf(at);
 }
 

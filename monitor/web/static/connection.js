@@ -9,6 +9,7 @@ import { every } from "./ticks.js";
 import { span } from "./times.js";
 import { notice } from "./toast.js";
 import * as trends from "./trends.js";
+import { t } from "./words.js";
 
 /** Milliseconds: nothing older may be taken for the present. */
 const OLDEST = 5000;
@@ -138,7 +139,7 @@ function rest() {
 }
 
 function dropped() {
-  if (live) cover.say("lost", "Connection lost, reconnecting");
+  if (live) cover.say("lost", t("Connection lost, reconnecting"));
   // What a stream was refused for is not told: `unauthorized` is, if it is that.
   api.me().catch(() => {});
 }
@@ -155,26 +156,34 @@ function lose() {
 function sayLive(steady) {
   const late = behind(steady);
   if (stream.comes(steady)) {
-    if (late > SLOW) cover.say("slow", `Slow connection: ${Math.floor(late / 1000)} s behind`);
-    else cover.say("live", "Live");
+    if (late > SLOW) cover.say("slow", t("Slow connection: {late} s behind", { late: Math.floor(late / 1000) }));
+    else cover.say("live", t("Live"));
   }
   const ahead = station.ahead();
-  const how = `${span(Math.abs(ahead))} ${ahead > 0 ? "ahead of" : "behind"} the station's`;
-  const apart = Math.abs(ahead) > CLOCKS_APART;
-  notice("clock", apart ? `This computer's clock is ${how}: times on this page are the station's.` : null);
+  notice("clock", Math.abs(ahead) > CLOCKS_APART ? apart(ahead) : null);
+}
+
+/** In words, how far this computer's clock is ahead of the station's, or behind it. */
+function apart(ahead) {
+  const time = span(Math.abs(ahead));
+  return ahead > 0
+    ? t("This computer's clock is {time} ahead of the station's: times on this page are the station's.", { time })
+    : t("This computer's clock is {time} behind the station's: times on this page are the station's.", { time });
 }
 
 function sayWhy(steady) {
   if (loggedOut) {
-    cover.explain("Logged out", "Your login has ended.", { text: "Log in again", href: cover.loginPath() });
+    const link = { text: t("Log in again"), href: cover.loginPath() };
+    cover.explain(t("Logged out"), t("Your login has ended."), link);
   } else if (!places.mine) {
-    cover.explain("Not live, too many pages", "Other pages of this browser show the station already: close some.");
+    const text = t("Other pages of this browser show the station already: close some.");
+    cover.explain(t("Not live, too many pages"), text);
   } else if (stream.comes(steady)) {
-    const late = span(station.age(latest));
-    cover.explain("Not live, too slow", `The connection is too slow: messages come ${late} late.`);
+    const time = span(station.age(latest));
+    cover.explain(t("Not live, too slow"), t("The connection is too slow: messages come {time} late.", { time }));
   } else {
-    const text = "No message from the station. This page keeps trying to reconnect by itself.";
-    cover.explain("Not live, reconnecting", text);
+    const text = t("No message from the station. This page keeps trying to reconnect by itself.");
+    cover.explain(t("Not live, reconnecting"), text);
   }
 }
 

@@ -2,6 +2,7 @@
 
 import { element, setData, setText } from "./dom.js";
 import { timeOf } from "./times.js";
+import { t } from "./words.js";
 
 const at = (id) => document.getElementById(id);
 
@@ -25,8 +26,8 @@ export function clock(stamp) {
 export function raise(stamp) {
   document.body.classList.add("not-live");
   setText(at("clock"), "--:--:--");
-  const since = element("span", "", `since ${timeOf(stamp)}`);
-  at("not-live-text").replaceChildren(element("strong", "", "NOT LIVE"), " ", since);
+  const since = element("span", "", t("since {time}", { time: timeOf(stamp) }));
+  at("not-live-text").replaceChildren(element("strong", "", t("NOT LIVE")), " ", since);
   at("not-live").hidden = false;
 }
 

@@ -1,6 +1,7 @@
 // One way to ask: a native <dialog>, which keeps the keyboard inside, closes with Esc and gives the focus back.
 
 import { button, element, setAttribute, setHidden, setText } from "./dom.js";
+import { t } from "./words.js";
 
 let count = 0;
 
@@ -36,7 +37,7 @@ class Field {
   /** A required field that has only blanks is empty to everybody but the browser. */
   check() {
     const blank = this.input.required && this.value === null && this.input.value !== "";
-    this.input.setCustomValidity(blank ? "Please write something here." : "");
+    this.input.setCustomValidity(blank ? t("Please write something here.") : "");
   }
 }
 
@@ -65,7 +66,7 @@ function inputOf(asked) {
  * required, help, options, ...}`. While `submit(values)` is under way the question stays; what it throws is said there,
  * and what was written stays.
  */
-export function ask({ title, text = "", list = [], fields = [], ok = "OK", cancel = "Cancel", submit = null }) {
+export function ask({ title, text = "", list = [], fields = [], ok = t("OK"), cancel = t("Cancel"), submit = null }) {
   const shown = fields.map((field) => new Field(field));
   const heading = element("h2", "", title);
   heading.id = `asked-${(count += 1)}`;

@@ -2,13 +2,15 @@
 
 import * as api from "./api.js";
 import { setHidden, setText } from "./dom.js";
+import * as languageChoice from "./language_choice.js";
 import { nextPath } from "./next.js";
+import { t } from "./words.js";
 
 /** What came of the organization's own login, by the word that it left in the address. */
 const PROVIDER = new Map([
-  ["oidc_refused", "You were not let in: you have no account here, or the login was refused."],
-  ["oidc_unavailable", "That login cannot be reached at the moment. Try again later, or use a password."],
-  ["oidc_expired", "That took too long. Try again."],
+  ["oidc_refused", t("You were not let in: you have no account here, or the login was refused.")],
+  ["oidc_unavailable", t("That login cannot be reached at the moment. Try again later, or use a password.")],
+  ["oidc_expired", t("That took too long. Try again.")],
 ]);
 
 const at = (id) => document.getElementById(id);
@@ -28,7 +30,7 @@ async function begin() {
       return;
     }
     name(person.site);
-    setText(at("known"), `You are logged in as ${person.name || person.login}.`);
+    setText(at("known"), t("You are logged in as {name}.", { name: person.name || person.login }));
     setHidden(at("known"), false);
   } catch (problem) {
     if (!(problem instanceof api.Refused) || problem.status !== 401) {
@@ -43,7 +45,7 @@ async function begin() {
 function name(site) {
   if (!site) return;
   setText(at("station"), site);
-  document.title = `Log in - ${site}`;
+  document.title = t("Log in - {site}", { site });
 }
 
 /** Offer the organization's own login, where there is one. */
@@ -73,13 +75,13 @@ async function submit(event) {
 
 function refused(problem) {
   if (problem instanceof api.Unreachable) {
-    say("The station cannot be reached. Nothing is wrong with your password: try again in a moment.");
+    say(t("The station cannot be reached. Nothing is wrong with your password: try again in a moment."));
   } else if (problem.status === 429) {
     waitUntil = performance.now() + 1000 * (problem.data.retry_after_s ?? 30);
     waiting ??= setInterval(countDown, 250);
     countDown();
   } else if (problem.status === 401) {
-    say("Login or password is wrong.");
+    say(t("Login or password is wrong."));
     at("password").select();
   } else {
     say(problem.text);
@@ -89,7 +91,7 @@ function refused(problem) {
 function countDown() {
   const left = Math.ceil((waitUntil - performance.now()) / 1000);
   if (left > 0) {
-    say(`Too many attempts. Try again in ${left} s.`);
+    say(t("Too many attempts. Try again in {left} s.", { left }));
     at("go").disabled = true;
     return;
   }
@@ -108,7 +110,7 @@ function reveal() {
   const shown = at("password").type === "password";
   at("password").type = shown ? "text" : "password";
   at("reveal").setAttribute("aria-pressed", String(shown));
-  setText(at("reveal"), shown ? "Hide" : "Show");
+  setText(at("reveal"), shown ? t("Hide") : t("Show"));
 }
 
 say(PROVIDER.get(query.get("error")) ?? "");
@@ -116,4 +118,5 @@ at("login").addEventListener("submit", submit);
 // Before that it would do nothing.
 at("go").disabled = false;
 at("reveal").addEventListener("click", reveal);
+languageChoice.start(at("language"), { named: true });
 begin();

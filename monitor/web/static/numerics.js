@@ -1,6 +1,8 @@
 // What a tile shows of a bed's vitals, session and devices: pure functions from a snapshot to texts.
 
+import { PHASES, STATES, reasonOf } from "./terms.js";
 import { duration, minutes } from "./times.js";
+import { t } from "./words.js";
 
 const NONE = "--";
 
@@ -11,15 +13,15 @@ function number(vital) {
 function note(vital) {
   switch (vital.state) {
     case "missing":
-      return "no reading yet";
+      return t("no reading yet");
     case "invalid":
-      return vital.reason;
+      return reasonOf(vital);
     case "old":
-      return `no reading for ${duration(vital.age_s)}`;
+      return t("no reading for {time}", { time: duration(vital.age_s) });
     case "stale":
-      return `no reading for ${duration(Math.max(1, vital.age_s))}`;
+      return t("no reading for {time}", { time: duration(Math.max(1, vital.age_s)) });
     default:
-      return vital.validity === "questionable" ? vital.reason : "";
+      return vital.validity === "questionable" ? reasonOf(vital) : "";
   }
 }
 
@@ -29,6 +31,10 @@ function between(limits) {
   if (low !== null && high !== null) return `${low}–${high}`;
   if (low !== null) return `≥ ${low}`;
   return high === null ? "" : `≤ ${high}`;
+}
+
+function ago(seconds) {
+  return t("{time} ago", { time: minutes(seconds) });
 }
 
 function single(key, vital, limits) {
@@ -43,7 +49,7 @@ function single(key, vital, limits) {
     value: number(vital),
     extra: "",
     limits: between(limits[key]),
-    age: vital.episodic && vital.age_s !== null ? `${minutes(vital.age_s)} ago` : "",
+    age: vital.episodic && vital.age_s !== null ? ago(vital.age_s) : "",
     due: "",
     overdue: false,
     note: note(vital),
@@ -62,9 +68,9 @@ function pressure(group, label, vitals, cuff = null) {
   shown.value = known ? `${number(sys)}/${number(dia)}` : NONE;
   shown.extra = known && mean && mean.value !== null ? `(${number(mean)})` : "";
   if (lead.episodic && lead.age_s !== null) {
-    shown.age = causes.includes("age_unknown") ? "age unknown" : `${minutes(lead.age_s)} ago`;
-    if (lead.state === "old") shown.note = "too old to show";
-    if (lead.state === "stale") shown.note = lead.validity === "questionable" ? lead.reason : "not recent";
+    shown.age = causes.includes("age_unknown") ? t("age unknown") : ago(lead.age_s);
+    if (lead.state === "old") shown.note = t("too old to show");
+    if (lead.state === "stale") shown.note = lead.validity === "questionable" ? reasonOf(lead) : t("not recent");
   }
   return shown;
 }
@@ -72,7 +78,8 @@ function pressure(group, label, vitals, cuff = null) {
 /** The time to the next cuff reading that is due, in words. */
 function due(cuff) {
   if (cuff === null) return "";
-  return cuff.due_s < 0 ? `overdue ${minutes(-cuff.due_s)}` : `next in ${minutes(cuff.due_s)}`;
+  if (cuff.due_s < 0) return t("overdue {time}", { time: minutes(-cuff.due_s) });
+  return t("next in {time}", { time: minutes(cuff.due_s) });
 }
 
 function has(vital) {
@@ -103,19 +110,17 @@ export function numerics(bed) {
   return { big, small: small.filter((it) => it.state !== "missing") };
 }
 
-const PHASES = { check_in: "Check-in", baseline: "Baseline", infusion: "Infusion", recovery: "Recovery" };
-
 /**
  * Where a session is, in words: `phase`, and in the infusion `elapsed`, `planned` and `over`, the time by which it runs
  * on past its plan; `done` is how much of the plan is done (0 to 1), null before and after the infusion.
  */
 export function sessionLine(session) {
-  const line = { phase: "No session", elapsed: "", planned: "", over: "", done: null };
+  const line = { phase: t("No session"), elapsed: "", planned: "", over: "", done: null };
   if (!session) return line;
   line.phase = PHASES[session.phase] ?? session.phase;
   if (session.phase !== "infusion") return line;
   const planned = session.planned_minutes * 60;
-  if (!session.running) line.phase += ` ${session.state}`;
+  if (!session.running) line.phase = STATES[session.state] ?? session.state;
   line.elapsed = minutes(session.elapsed_s);
   line.planned = `/ ${session.planned_minutes} min`;
   line.over = session.overrun_s > 0 ? minutes(session.overrun_s) : "";
@@ -127,18 +132,18 @@ export function sessionLine(session) {
 export function deviceText(device) {
   switch (device.state) {
     case "receiving":
-      return "receiving";
+      return t("receiving");
     case "silent":
-      return `silent for ${duration(device.quiet_s ?? device.for_s)}`;
+      return t("silent for {time}", { time: duration(device.quiet_s ?? device.for_s) });
     case "undecodable":
-      return "cannot decode what it sends";
+      return t("cannot decode what it sends");
     case "lost":
-      return "lost, reconnecting";
+      return t("lost, reconnecting");
     case "refused":
-      return `needs a person: ${device.detail}`;
+      return t("needs a person: {why}", { why: device.detail });
     case "ended":
-      return "recording ended";
+      return t("recording ended");
     default:
-      return "connecting";
+      return t("connecting");
   }
 }

@@ -6,6 +6,7 @@ import { Player } from "./player.js";
 import { recall, remember } from "./remembered.js";
 import { every } from "./ticks.js";
 import { minutes } from "./times.js";
+import { t } from "./words.js";
 
 const LOOK_EVERY = 100;
 /** Milliseconds in which the output must have gone on. */
@@ -20,11 +21,11 @@ const CHOSEN = "sound";
 const VOLUME = "sound.volume";
 
 const WORDS = {
-  off: "NO SOUND on this page",
-  touch: "Sound needs a touch",
-  stopped: "NO SOUND: the browser has stopped it",
-  dead: "NO SOUND: this computer gives none out",
-  impossible: "NO SOUND: this browser cannot",
+  off: t("NO SOUND on this page"),
+  touch: t("Sound needs a touch"),
+  stopped: t("NO SOUND: the browser has stopped it"),
+  dead: t("NO SOUND: this computer gives none out"),
+  impossible: t("NO SOUND: this browser cannot"),
 };
 
 /** `off`, `touch`, `on`, `stopped`, `dead` or `impossible`. */
@@ -42,11 +43,11 @@ let output = { at: 0, time: 0 };
 
 const words = element("strong", "words");
 const without = element("span", "without", new Symbol("audio-off").root, words);
-const turnOn = button("on", "Sound on", turnedOn);
-const test = button("", "Test", () => player.test(["low", "medium", "high"]));
+const turnOn = button("on", t("Sound on"), turnedOn);
+const test = button("", t("Test"), () => player.test(["low", "medium", "high"]));
 const slider = element("input");
 const panel = element("div", "panel");
-const summary = element("summary", "", new Symbol("audio-on").root, element("span", "", "Sound on"));
+const summary = element("summary", "", new Symbol("audio-on").root, element("span", "", t("Sound is on")));
 const controls = element("details", "controls", summary, panel);
 const quiet = element("span", "quiet");
 
@@ -58,9 +59,9 @@ export function start() {
   slider.step = "5";
   slider.value = recall(VOLUME) ?? "70";
   slider.addEventListener("input", setVolume);
-  const label = element("label", "", "Volume", slider);
-  test.title = "Sounds each priority once, the least urgent first";
-  panel.append(label, test, button("", "Sound off", switchOff));
+  const label = element("label", "", t("Volume"), slider);
+  test.title = t("Sounds each priority once, the least urgent first");
+  panel.append(label, test, button("", t("Sound off"), switchOff));
   document.getElementById("sound").replaceChildren(without, turnOn, controls, quiet);
   document.addEventListener("click", closeOutside);
   for (const gesture of ["pointerup", "keydown"]) document.addEventListener(gesture, touched);
@@ -199,10 +200,10 @@ function sayQuiet(beds) {
   const said = [];
   if (paused.length > 0) {
     const first = Math.min(...paused.map((bed) => Math.max(...still(bed).map((it) => it.for_s))));
-    said.push(`${paused.length} paused, ${minutes(Math.ceil(first))}`);
+    said.push(t("{n} paused, {time}", { n: paused.length, time: minutes(Math.ceil(first)) }));
   }
-  if (off.length > 0) said.push(`${off.length} OFF`);
-  setText(quiet, said.length === 0 ? "" : `Beds without sound: ${said.join("; ")}`);
+  if (off.length > 0) said.push(t("{n} OFF", { n: off.length }));
+  setText(quiet, said.length === 0 ? "" : t("Beds without sound: {beds}", { beds: said.join("; ") }));
 }
 
 function closeOutside(click) {

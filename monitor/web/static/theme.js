@@ -3,23 +3,26 @@
 import { button, setText } from "./dom.js";
 import { recall, remember } from "./remembered.js";
 
-const CHOICES = { auto: "Auto", light: "Light", dark: "Dark" };
+const CHOICES = ["auto", "light", "dark"];
 const CHOSEN = "theme";
 
 apply();
 
 /** Show the button that changes it. */
-export function start() {
+export async function start() {
+  // The colours wait for no words.
+  const { t } = await import("./words.js");
+  const names = { auto: t("Auto"), light: t("Light"), dark: t("Dark") };
+  const titles = { auto: t("Colours: auto"), light: t("Colours: light"), dark: t("Colours: dark") };
   const shown = button("", "", () => {
-    const choices = Object.keys(CHOICES);
-    const next = choices[(choices.indexOf(choice()) + 1) % choices.length];
+    const next = CHOICES[(CHOICES.indexOf(choice()) + 1) % CHOICES.length];
     remember(CHOSEN, next === "auto" ? null : next);
     apply();
     say();
   });
   const say = () => {
-    setText(shown, CHOICES[choice()]);
-    shown.title = `Colours: ${CHOICES[choice()].toLowerCase()}`;
+    setText(shown, names[choice()]);
+    shown.title = titles[choice()];
     shown.setAttribute("aria-label", shown.title);
   };
   say();
@@ -32,7 +35,7 @@ export function start() {
 
 function choice() {
   const chosen = recall(CHOSEN);
-  return chosen !== null && Object.hasOwn(CHOICES, chosen) ? chosen : "auto";
+  return CHOICES.includes(chosen) ? chosen : "auto";
 }
 
 function apply() {

@@ -6,6 +6,7 @@ import { Keyed, element, setAttribute, setData, setFigures, setHidden, setText }
 import { deviceText, numerics, sessionLine } from "./numerics.js";
 import { Trend } from "./trend.js";
 import { chairPath } from "./views.js";
+import { t } from "./words.js";
 
 const DOWN = new Set(["silent", "lost", "refused", "undecodable"]);
 
@@ -75,7 +76,8 @@ class Session {
     this.elapsed = element("span", "figures");
     this.planned = element("span");
     this.over = element("span", "figures");
-    this.beyond = element("span", "beyond", ", ", this.over, " over");
+    const [before, after] = t("{time} over").split("{time}");
+    this.beyond = element("span", "beyond", ", ", before, this.over, after);
     this.bar = element("span", "run");
     this.bar.setAttribute("aria-hidden", "true");
     const words = element("span", "phase", this.phase, " ", this.elapsed, " ", this.planned, this.beyond);
@@ -168,8 +170,8 @@ export function withheld(bed) {
   return {
     ...bed,
     vitals: Object.fromEntries(Object.entries(bed.vitals).map(([key, vital]) => [key, hidden(vital)])),
-    devices: bed.devices.map((device) => ({ ...device, ...quiet, text: "not known" })),
-    session: { phase: "Session not known", state: "withheld", reference: "" },
+    devices: bed.devices.map((device) => ({ ...device, ...quiet, text: t("not known") })),
+    session: { phase: t("Session not known"), state: "withheld", reference: "" },
     cuff: null,
     limits: {},
     alerts: [],

@@ -1,6 +1,7 @@
 // What the page itself has to say: notices that stand while they are true, and toasts that pass.
 
 import { button, element, setText } from "./dom.js";
+import { t } from "./words.js";
 
 /** Milliseconds that a toast is shown; one that says what went wrong stays until it is put away. */
 const SHOWN = 6000;
@@ -45,7 +46,7 @@ export function say(text) {
 export function wrong(text) {
   const shown = show("toast wrong", text);
   shown.setAttribute("role", "alert");
-  shown.append(button("away", "Close", () => shown.remove()));
+  shown.append(button("away", t("Close"), () => shown.remove()));
 }
 
 function show(className, text) {

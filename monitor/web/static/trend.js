@@ -4,6 +4,7 @@
 import { changes as colourChanges, pageColour, vitalColour } from "./colours.js";
 import { element, setAttribute } from "./dom.js";
 import { SPAN, STEP } from "./trends.js";
+import { t } from "./words.js";
 
 /** Two lanes, as on an anaesthesia chart: saturation above; rates and pressures on one scale below. */
 const LANES = [
@@ -121,9 +122,9 @@ class Drawing {
 
   #times() {
     this.#write("left", "bottom");
-    for (let t = this.begin; t < this.begin + SPAN; t += GRID) {
-      const back = (this.begin + SPAN - t) / 60;
-      this.context.fillText(t === this.begin ? `−${back} min` : `−${back}`, this.x(t), this.height);
+    for (let at = this.begin; at < this.begin + SPAN; at += GRID) {
+      const back = (this.begin + SPAN - at) / 60;
+      this.context.fillText(at === this.begin ? `−${back} min` : `−${back}`, this.x(at), this.height);
     }
   }
 
@@ -134,8 +135,8 @@ class Drawing {
     this.context.textBaseline = base;
   }
 
-  x(t) {
-    return this.left + Math.round(((t - this.begin) / SPAN) * (this.width - this.left));
+  x(at) {
+    return this.left + Math.round(((at - this.begin) / SPAN) * (this.width - this.left));
   }
 
   #lane(lane, top, bottom) {
@@ -154,8 +155,8 @@ class Drawing {
   #frame(scale, top, bottom) {
     const { context, thin } = this;
     context.fillStyle = pageColour("--edge");
-    for (let t = this.begin; t <= this.begin + SPAN; t += GRID) {
-      context.fillRect(Math.min(this.x(t), this.width - thin), top, thin, bottom - top);
+    for (let at = this.begin; at <= this.begin + SPAN; at += GRID) {
+      context.fillRect(Math.min(this.x(at), this.width - thin), top, thin, bottom - top);
     }
     context.fillRect(this.left, bottom - thin, this.width - this.left, thin);
     context.fillRect(this.left, top, this.width - this.left, thin);
@@ -177,10 +178,10 @@ class Drawing {
 
   #bars(steps, y, bottom) {
     const least = Math.max(2, Math.round(2 * this.pixel));
-    for (const [t, low, high] of steps) {
-      if (t + STEP <= this.begin) continue;
-      const from = Math.max(this.left, this.x(t));
-      const until = Math.max(from + 1, Math.min(this.width, this.x(t + STEP)));
+    for (const [at, low, high] of steps) {
+      if (at + STEP <= this.begin) continue;
+      const from = Math.max(this.left, this.x(at));
+      const until = Math.max(from + 1, Math.min(this.width, this.x(at + STEP)));
       if (low === null) this.#invalid(from, until, bottom);
       else {
         const top = y(high);
@@ -204,9 +205,9 @@ class Drawing {
     const line = Math.max(1, Math.round(1.5 * pixel));
     context.lineWidth = line;
     const diastolic = new Map((this.steps.get("nibp_dia") ?? []).map((step) => [step[0], step]));
-    for (const [t, , sys] of this.steps.get("nibp_sys") ?? []) {
+    for (const [at, , sys] of this.steps.get("nibp_sys") ?? []) {
       // A line of an odd width is sharp between two pixels.
-      const x = this.x(t) + (line % 2) / 2;
+      const x = this.x(at) + (line % 2) / 2;
       if (x < this.left + size) continue;
       if (sys === null) {
         this.#invalid(x - 2 * size, x + 2 * size, bottom);
@@ -214,7 +215,7 @@ class Drawing {
       }
       context.beginPath();
       angle(context, x, y(sys), size, -1);
-      const low = diastolic.get(t)?.[1] ?? null;
+      const low = diastolic.get(at)?.[1] ?? null;
       if (low !== null) {
         angle(context, x, y(low), size, 1);
         context.moveTo(x, y(sys));
@@ -255,8 +256,10 @@ function scaleOf(lane, steps, limits) {
 function words({ numerics, steps }) {
   const parts = numerics.map((numeric) => {
     const found = numeric.keys.flatMap((key) => steps.vitals.get(key) ?? []).filter((step) => step[1] !== null);
-    if (found.length === 0) return `${numeric.label} none`;
-    return `${numeric.label} ${Math.min(...found.map((it) => it[1]))} to ${Math.max(...found.map((it) => it[2]))}`;
+    const { label } = numeric;
+    if (found.length === 0) return t("{label} none", { label });
+    const [low, high] = [Math.min(...found.map((it) => it[1])), Math.max(...found.map((it) => it[2]))];
+    return t("{label} {low} to {high}", { label, low, high });
   });
-  return `Last ten minutes: ${parts.join(", ")}`;
+  return t("Last ten minutes: {values}", { values: parts.join(", ") });
 }

@@ -1,8 +1,10 @@
 // The screen stays on while the page is in sight.
 
+import { t } from "./words.js";
+
 /** Milliseconds after which the screen is asked for again, when the system has taken it back in sight of somebody. */
 const AGAIN = 60000;
-const NOT_KEPT = "This browser cannot keep the screen on: see to it that the computer does not switch it off.";
+const NOT_KEPT = t("This browser cannot keep the screen on: see to it that the computer does not switch it off.");
 
 let lock = null;
 

@@ -6,9 +6,11 @@ import { loginPath } from "./cover.js";
 import * as dialog from "./dialog.js";
 import { button, element, setText } from "./dom.js";
 import { recall, remember } from "./remembered.js";
+import { ROLES } from "./terms.js";
 import { notice, wrong } from "./toast.js";
+import { t } from "./words.js";
 
-const ROLES = ["viewer", "nurse", "reviewer", "admin"];
+const RANKS = Object.keys(ROLES);
 /** Milliseconds before the end of a login from which on it is said. */
 const SOON = 600000;
 const LOOK_EVERY = 15000;
@@ -23,7 +25,7 @@ let asking = null;
 
 const name = element("strong");
 const role = element("span", "role");
-const logOut = button("", "Log out", leave);
+const logOut = button("", t("Log out"), leave);
 const change = button("", "", ask);
 
 export function start() {
@@ -40,7 +42,7 @@ export function start() {
 
 /** Whether whoever acts here has at least that role. */
 export function may(least) {
-  return person !== null && ROLES.indexOf(person.role) >= ROLES.indexOf(least);
+  return person !== null && RANKS.indexOf(person.role) >= RANKS.indexOf(least);
 }
 
 /**
@@ -72,13 +74,13 @@ function show() {
   if (person === null) {
     root.replaceChildren();
   } else if (person.via === "open") {
-    const trying = element("span", "trying", "Trying out: no accounts, this computer only");
+    const trying = element("span", "trying", t("Trying out: no accounts, this computer only"));
     const given = recall(NAME);
-    setText(change, given ? `${given} (change)` : "Who are you?");
+    setText(change, given ? t("{name} (change)", { name: given }) : t("Who are you?"));
     root.replaceChildren(trying, change);
   } else {
     setText(name, person.name || person.login);
-    setText(role, person.role);
+    setText(role, ROLES[person.role] ?? person.role);
     root.replaceChildren(name, role, logOut);
   }
 }
@@ -91,7 +93,8 @@ function look() {
     return;
   }
   const minutes = Math.max(1, Math.round(left / 60000));
-  notice("login", `Your login ends in ${minutes} min.`, { text: "Log in again", href: loginPath() });
+  const text = t("Your login ends in {minutes} min.", { minutes });
+  notice("login", text, { text: t("Log in again"), href: loginPath() });
 }
 
 async function leave() {
@@ -100,7 +103,7 @@ async function leave() {
     location.assign("/login");
   } catch (problem) {
     if (problem instanceof api.Refused && problem.status === 401) location.assign("/login");
-    else wrong(`Not logged out. ${problem.text}`);
+    else wrong(t("Not logged out. {why}", { why: problem.text }));
   }
 }
 
@@ -114,9 +117,9 @@ function ask() {
 }
 
 async function question() {
-  const label = "Your name stands beside what you do.";
+  const label = t("Your name stands beside what you do.");
   const field = { name: "name", label, value: recall(NAME) ?? "", required: true, maxlength: LONGEST_NAME };
-  const answer = await dialog.ask({ title: "Who are you?", fields: [field], ok: "That is me" });
+  const answer = await dialog.ask({ title: t("Who are you?"), fields: [field], ok: t("That is me") });
   if (answer === null) return undefined;
   remember(NAME, answer.name);
   return answer.name;

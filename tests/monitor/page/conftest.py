@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -10,6 +12,7 @@ from playwright.async_api import Page, async_playwright
 
 from tests.monitor.conftest import _OFFLINE
 from tests.monitor.page.fake_station import FakeStation
+from tests.monitor.page.review_clinic import fill
 from tests.services import require
 
 
@@ -19,6 +22,14 @@ async def fake_station() -> AsyncIterator[FakeStation]:
     station = FakeStation()
     yield station
     await station.stop()
+
+
+@pytest.fixture(scope="session")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The journal of the sessions that the review pages are tried with: to be copied."""
+    folder = tmp_path_factory.mktemp("reviewed") / "data"
+    asyncio.run(fill(folder))
+    return folder
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -4,6 +4,7 @@ import re
 
 from playwright.async_api import expect
 
+from monitor.alerts.conditions import Priority
 from tests.monitor.page.wall_clinic import Clinic, open_page, tile
 
 WALL, CHAIR = re.compile(r"^http://[^/]+/$"), re.compile(r"/beds/chair-30$")
@@ -37,6 +38,24 @@ async def test_a_tile_leads_to_its_chair_and_every_way_leads_back(browser):
         assert "document" not in requests, "the page is never loaded anew"
         # This station has no details of its chairs.
         assert [it for it in said if "404" not in it] == []
+
+
+async def test_the_review_pages_are_views_beside_the_wall_and_name_the_beds_that_call(browser):
+    async with Clinic(2) as clinic:
+        clinic.alert("chair-2", "a", Priority.HIGH, "SpO₂ 86 < 90", "spo2")
+        page, _ = await open_page(browser, clinic)
+        await page.get_by_role("link", name="Review", exact=True).click()
+        await expect(page).to_have_url(re.compile("/review$"))
+        await expect(page.get_by_role("heading", name="Review")).to_be_visible()
+        await expect(page.locator("#wall")).to_be_hidden()
+        await page.keyboard.press("Escape")
+        await expect(page.get_by_role("heading", name="Review")).to_be_visible()
+        await page.locator("#standing a").click()
+        await expect(page).to_have_url(re.compile("/beds/chair-2$"))
+        await page.go_back()
+        await page.go_back()
+        await shows(page, WALL, wall=True)
+        await expect(page.locator("#reviews")).to_be_hidden()
 
 
 async def test_a_chairs_address_can_be_opened_and_loaded_again(browser):
