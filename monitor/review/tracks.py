@@ -109,7 +109,8 @@ def _track(vital: str, parts: Sequence[Trace]) -> Track:
     )
     value = np.concatenate([part.readings.values for part in parts])
     validity = np.concatenate([part.readings.validity for part in parts])
-    order = np.lexsort((device, at))
+    # What is of one series is in order.
+    order = np.lexsort((device, at)) if len(parts) > 1 else slice(None)
     return Track(vital, at[order], value[order], validity[order], cause[order], tuple(table), device[order], devices)
 
 

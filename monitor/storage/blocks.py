@@ -11,11 +11,12 @@ JSON. Numbers of 64 bits are stored byte by byte of the same weight, which packs
 
 from __future__ import annotations
 
+import functools
 import json
 import struct
 import zlib
 from collections.abc import Sequence
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +40,6 @@ SLOT_TYPE = np.dtype(
 
 _HEAD = struct.Struct("<I")
 _LEVEL = 1
-_T = TypeVar("_T", np.int64, np.float64)
 
 ReadingTuple = tuple[int, int, float | None, int, str]
 """observed_at, received_at, value, validity, cause."""
@@ -142,19 +142,19 @@ def unpack(packed: bytes, begins_at: int) -> Readings:
         data = zlib.decompress(packed)
         (count,) = _HEAD.unpack_from(data)
         bytes_ = np.frombuffer(data, np.uint8)
-        at = _HEAD.size
-        observed_at = begins_at + np.cumsum(_back(bytes_, at, count, np.int64))
-        received_at = observed_at + _back(bytes_, at + 8 * count, count, np.int64)
-        values = _back(bytes_, at + 16 * count, count, np.float64)
-        at += 24 * count
+        at = _HEAD.size + 24 * count
+        numbers = np.ascontiguousarray(bytes_[_HEAD.size : at].reshape(3, 8, count).transpose(0, 2, 1)).view(np.int64)
+        steps, late, values = numbers.reshape(3, count)
+        observed_at = begins_at + np.cumsum(steps)
+        received_at = observed_at + late
         validity = bytes_[at : at + count]
         cause = np.frombuffer(data, "<u2", count, at + count).astype(np.uint16)
-        causes = _table(json.loads(data[at + 3 * count :]))
+        causes = _table(data[at + 3 * count :])
     except (zlib.error, struct.error, ValueError, RecursionError) as error:
         raise ValueError(f"a damaged block: {error}") from error
     if np.any(cause >= len(causes)):
         raise ValueError("a damaged block: a cause is not in its table")
-    return Readings(observed_at, received_at, values, validity, cause, causes)
+    return Readings(observed_at, received_at, values.view(np.float64), validity, cause, causes)
 
 
 def summarise(readings: Readings, begins_at: int) -> bytes:
@@ -171,7 +171,10 @@ def summarise(readings: Readings, begins_at: int) -> bytes:
     return slots.tobytes()
 
 
-def _table(found: object) -> tuple[str, ...]:
+@functools.lru_cache(maxsize=256)
+def _table(text: bytes) -> tuple[str, ...]:
+    # The same few tables stand in nearly all blocks.
+    found = json.loads(text)
     if not isinstance(found, list) or found[:1] != [""] or not all(isinstance(cause, str) for cause in found):
         raise ValueError("its table of causes is none")
     return tuple(found)
@@ -198,7 +201,3 @@ def chosen(readings: Readings, which: slice | NDArray[np.int64] | NDArray[np.boo
 
 def _by_weight(numbers: NDArray[np.int64] | NDArray[np.float64]) -> bytes:
     return numbers.view(np.uint8).reshape(len(numbers), 8).T.tobytes()
-
-
-def _back(bytes_: NDArray[np.uint8], at: int, count: int, kind: type[_T]) -> NDArray[_T]:
-    return np.ascontiguousarray(bytes_[at : at + 8 * count].reshape(8, count).T).view(kind).reshape(count)
