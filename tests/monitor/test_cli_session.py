@@ -112,11 +112,18 @@ def test_a_visit_from_opening_to_closing(say: Say, data: Path) -> None:
     assert full["state"] == "closed"
     assert {stay["bed"] for stay in full["beds"]} == {"chair-1", "chair-2"}
     assert say("show", "chair-2").returncode == 1
-    unseen = say("sign", name, "--through", "14", "--by", "Dr. Lee")
+    assert call("verify", "--data-dir", data).returncode == 0
+
+
+def test_a_chart_is_signed_as_far_as_it_was_seen(say: Say, data: Path) -> None:
+    name = say("open", "chair-1", "--reference", "P-0042").stdout.split()[1]
+    assert "not closed" in say("sign", name, "--through", "1").stderr
+    assert say("close", name, "--reason", "a test").returncode == 0
+    unseen = say("sign", name, "--through", "1", "--by", "Dr. Lee")
     assert (unseen.returncode, unseen.stdout) == (1, "")
-    assert "has entries through 15" in unseen.stderr
-    assert "chart signed, through entry 15" in say("sign", name, "--through", "15", "--by", "Dr. Lee").stdout
-    assert "Dr. Lee signed it" in say("sign", name, "--through", "16").stderr
+    assert "has entries through 2" in unseen.stderr
+    assert "chart signed, through entry 2" in say("sign", name, "--through", "2", "--by", "Dr. Lee").stdout
+    assert "Dr. Lee signed it" in say("sign", name, "--through", "3").stderr
     assert call("verify", "--data-dir", data).returncode == 0
 
 
