@@ -15,6 +15,7 @@
     │   ├── SessionUnknown        there is no session of that name
     │   ├── AlertActionRefused    no such alert stands, or the profile in force does not allow that
     │   ├── ExtraMissing          a library that only some installations have; says how to install it
+    │   ├── ExportRefused         a format cannot hold what it was asked to; says why, and which can
     │   ├── LoginRefused          nobody of that login and password may come in
     │   └── AccountRefused        an account or token cannot be given, changed or taken like that
     └── FatalError                loud, non-zero exit
@@ -111,6 +112,10 @@ class AlertActionRefused(PersonNeeded):
 
 class ExtraMissing(PersonNeeded):
     """What was asked for needs a library that is not installed here."""
+
+
+class ExportRefused(PersonNeeded):
+    """A chart does not fit into the format that was asked for."""
 
 
 @contextmanager

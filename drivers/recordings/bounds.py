@@ -16,6 +16,8 @@ MOST_SAMPLES = 100_000_000
 """An ECG at 500 Hz and three waveforms at 125 Hz for more than a day."""
 MOST_TEXT = 2**28
 """Bytes of a text, unpacked: all vitals once a second for a month."""
+LATEST = 4_500_000_000.0
+"""Seconds since 1970, in 2112: later than any that a journal can hold, and longer than anything is recorded."""
 LONGEST_NAME = 60
 """Characters of a name that a file gives; the rest is not told."""
 
@@ -46,6 +48,12 @@ def check_samples(path: Path, number: int) -> None:
     """Raise BadCapture where a file has more samples than any recording of a bed."""
     if number > MOST_SAMPLES:
         raise BadCapture(f"{path}: has more than {MOST_SAMPLES:,} samples of waveforms: divide it")
+
+
+def check_seconds(path: Path, first: float, last: float) -> None:
+    """Raise BadCapture where a recording goes from or to a time that is none."""
+    if not -LATEST <= first <= last <= LATEST:
+        raise BadCapture(f"{path}: goes from {first:.12g} s to {last:.12g} s: that is no time of a recording")
 
 
 def named(name: str) -> str:

@@ -37,7 +37,7 @@ from drivers.clock import NS
 from drivers.errors import BadCapture
 from drivers.events import Cause, Validity
 from drivers.recordings import csv_dated
-from drivers.recordings.bounds import MOST_TEXT, read_whole
+from drivers.recordings.bounds import MOST_TEXT, check_seconds, read_whole
 from drivers.recordings.recording import Recording, Series, moments
 from drivers.vitals import VITALS
 
@@ -102,6 +102,7 @@ def _read(path: Path, text: str, device: str) -> Recording:
     if header.ticks:
         table = table[np.argsort(table[:, 0], kind="stable")] / ([MIMIC_TICKS] + [1.0] * len(header.vitals))
     seconds = table[:, 0]
+    check_seconds(path, float(seconds[0]), float(seconds[-1]))
     series = _series(seconds, dict(zip(header.vitals, table[:, 1:].T, strict=True)))
     ends = moments(seconds[[0, -1]]).tolist()
     return Recording(str(path), series, ends[0], ends[1], ignored=header.ignored)

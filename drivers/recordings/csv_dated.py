@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from drivers.clock import NS
 from drivers.errors import BadCapture
-from drivers.recordings.bounds import check_readings, named
+from drivers.recordings.bounds import LATEST, check_readings, named
 from drivers.recordings.labels import scale_of, vital_of
 from drivers.recordings.measured import Measured, doubts, recording
 from drivers.recordings.recording import Recording
@@ -53,14 +53,17 @@ class _Column:
 
 
 def time_of(text: str) -> int | None:
-    """UTC nanoseconds of a cell; None where it is no time with a date."""
+    """UTC nanoseconds of a cell; None where it is no time with a date, or of another age."""
     match = _ISO.fullmatch(text.strip())
     if match is None:
         return None
     try:
-        at = int(np.datetime64(f"{match[1]}T{match[2].replace(',', '.')}", "ns").astype(np.int64))
+        moment = np.datetime64(f"{match[1]}T{match[2].replace(',', '.')}")
     except ValueError:
         return None
+    if abs(int(moment.astype("datetime64[s]").astype(np.int64))) > LATEST:
+        return None
+    at = int(moment.astype("datetime64[ns]").astype(np.int64))
     if match[5]:
         offset = (int(match[6]) * 60 + int(match[7])) * 60 * NS
         at += -offset if match[5] == "+" else offset
@@ -159,7 +162,8 @@ def _measured(
     column: _Column, times: NDArray[np.int64], values: list[float], told: dict[int, str], *, own: bool
 ) -> Measured:
     factor, offset = column.scale
-    value = np.array(values) if column.scale == (1.0, 0.0) else np.array(values) * factor + offset
+    with np.errstate(over="ignore"):
+        value = np.array(values) if column.scale == (1.0, 0.0) else np.array(values) * factor + offset
     if not own:
         return Measured(times, value)
     # A line without a value and without a word is one of other vitals, or of something that happened.

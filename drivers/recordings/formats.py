@@ -34,11 +34,19 @@ FORMATS: Mapping[str, tuple[str, ...]] = {
 
 
 def reader(path: Path, name: str | None = None) -> Reader:
-    """What reads that format; without a name, the one of the file's ending. Raises BadCapture where that is none."""
+    """What reads that format; without a name, the one of the file's ending.
+
+    Raises BadCapture where that is none, and where the file is a pipe or a device, which may never end.
+    """
     chosen = name or by_ending(path)
     if chosen is None:
         endings = ", ".join(ending for endings in FORMATS.values() for ending in endings)
         raise BadCapture(f"{path}: is of no format that is known by its ending: say --format, or name it {endings}")
+    try:
+        if path.exists() and not path.is_file() and not path.is_dir():
+            raise BadCapture(f"{path}: is a pipe or a device: a recording is a file")
+    except OSError as error:
+        raise BadCapture(f"{path}: {error.strerror or error}") from error
     read: Reader = import_module(f"drivers.recordings.{chosen}").read
     return read
 

@@ -94,7 +94,7 @@ def doubts(vital: str, value: NDArray[np.float64], told: Mapping[int, str]) -> D
 
 
 def _in_order(measured: Measured) -> Measured:
-    known, doubts = ~np.isnan(measured.value), measured.doubts
+    known, doubts = np.isfinite(measured.value), measured.doubts
     if doubts is not None:
         known |= doubts.validity == Validity.INVALID
     there = np.flatnonzero(known)

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivers.clock import NS
-from drivers.recordings.bounds import check_readings, check_samples, named
+from drivers.recordings.bounds import check_readings, check_samples, check_seconds, named
 from drivers.recordings.labels import FASTEST_NUMERIC, scale_of, vital_of, waveform_of
 from drivers.recordings.measured import Measured, doubts, recording
 from drivers.recordings.recording import Recording, Wave
@@ -98,6 +98,8 @@ def sampled(path: Path, signals: Iterable[Signal], begins_at: int, said: Iterabl
         best[slow, found[0]] = (found[1], signal)
     check_readings(path, sum(len(signal.digital) for (slow, _), (_, signal) in best.items() if slow))
     check_samples(path, sum(len(signal.digital) for (slow, _), (_, signal) in best.items() if not slow))
+    for _, signal in best.values():
+        check_seconds(path, begins_at / NS, begins_at / NS + len(signal.digital) / signal.rate)
     told = _told(said)
     vitals = {}
     for (slow, vital), (_, signal) in best.items():

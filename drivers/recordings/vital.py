@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from drivers.clock import NS
 from drivers.errors import BadCapture
-from drivers.recordings.bounds import check_readings, check_samples, named
+from drivers.recordings.bounds import LATEST, check_readings, check_samples, named
 from drivers.recordings.labels import scale_of, vital_of, waveform_of
 from drivers.recordings.measured import Measured, doubts, recording
 from drivers.recordings.recording import Recording, Wave
@@ -44,8 +44,6 @@ _MOST_PACKETS = 20_000_000
 _LONGEST_HEADER = 4096
 _LONGEST_INFO = 65_536
 _PIECE = 2**20
-_LATEST = 4_500_000_000.0
-"""Seconds since 1970, in 2112: later than any that a journal can hold."""
 
 _PACKET = struct.Struct("<BI")
 _TIME = struct.Struct("<HdH")
@@ -248,7 +246,7 @@ class _Reader:
             content.skip(rest)
             return
         # Compared so that what is no number is refused, too.
-        if not 0 <= at < _LATEST:
+        if not 0 <= at < LATEST:
             content.wrong(f"a record of {track.name} has the time {at!r}")
         if track.kind == _NUMBER:
             self._value(track, at, rest)
@@ -372,7 +370,8 @@ def _measured(track: _Track, told: _Track | None) -> Measured:
     if track.called == track.is_[0]:
         return _own(track, value, told)
     factor, offset = track.scale
-    return Measured(_ns(track.at), value if track.scale == (1.0, 0.0) else value * factor + offset)
+    with np.errstate(over="ignore"):
+        return Measured(_ns(track.at), value if track.scale == (1.0, 0.0) else value * factor + offset)
 
 
 def _own(track: _Track, value: NDArray[np.float64], told: _Track | None) -> Measured:

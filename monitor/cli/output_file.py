@@ -6,7 +6,7 @@ import os
 import secrets
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -17,18 +17,34 @@ from drivers.errors import ConfigError
 def output_file(path: Path) -> Iterator[BinaryIO]:
     """A file that takes its name, and the place of what has it, when all is written; `-` is the standard output.
 
-    Raises ConfigError where it cannot be written.
+    A device or a pipe is written to as it is. Raises ConfigError where it cannot be written.
     """
     if str(path) == "-":
         yield sys.stdout.buffer
         return
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        # A chart is nobody's business but its owner's.
-        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            yield file
-        beside.replace(path)
+        if path.exists() and not path.is_file() and not path.is_dir():
+            # /dev/stdout, say: a file in its place would be a damage.
+            with path.open("wb") as file:
+                yield file
+        else:
+            with _replacing(path) as file:
+                yield file
+    except BrokenPipeError:
+        raise
     except OSError as error:
         raise ConfigError([f"{path} cannot be written: {error.strerror or error}"]) from error
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[BinaryIO]:
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    # A chart is nobody's business but its owner's.
+    opened = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(opened, "wb") as file:
+            yield file
+        beside.replace(path)
     finally:
-        beside.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            beside.unlink()

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from monitor.hl7.text import DELIMITERS, components, segment, time
+from monitor.hl7.text import DELIMITERS, components, escaped, segment, time
 
 SENDER = "infusion-monitor"
 """The sending application, where a configuration names no other."""
@@ -36,7 +36,7 @@ class Names(NamedTuple):
     @classmethod
     def of(cls, site: str) -> Names:
         """Of messages that are for nobody in particular."""
-        return cls(site, SENDER, site)
+        return cls(site, SENDER, escaped(site))
 
 
 class Visit(NamedTuple):

@@ -83,7 +83,9 @@ def _moments(session: Session, profile: Profile, until: int) -> list[int]:
 
 
 def _at(session: Session, profile: Profile, baseline: Mapping[str, float], moment: int) -> Iterator[Limit]:
-    began, phase = max((it for it in _phases(session) if it[0] <= moment), key=lambda it: it[0])
+    # A clock that was set back can be before the opening.
+    past = [it for it in _phases(session) if it[0] <= moment] or [next(_phases(session))]
+    began, phase = max(past, key=lambda it: it[0])
     said = {
         shown.content["rule"]: shown.content["limit"]
         for shown in session.standing

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import NamedTuple
 
 import numpy as np
@@ -125,7 +126,7 @@ def cuff_readings(vitals: Mapping[str, Track]) -> list[CuffReading]:
         if track := vitals.get(vital):
             columns = (track.at, track.device, track.value, track.validity, track.cause)
             for at, device, value, validity, cause in zip(*(one.tolist() for one in columns), strict=True):
-                number = None if value != value else value  # noqa: PLR0124 - NaN is the one number that is not itself
+                number = value if isfinite(value) else None
                 found[at, track.devices[device]][vital] = (number, validity, track.causes[cause])
     return [_cuff_reading(at, device, pressures) for (at, device), pressures in sorted(found.items())]
 

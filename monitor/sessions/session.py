@@ -69,7 +69,7 @@ class Session:
         """The alert profile as it was at the opening; empty where it was opened before there were profiles."""
         self.state = state_after(self.steps[-1])
         self.closed_at = self.steps[-1].at if self.state is State.CLOSED else None
-        self.stays = tuple(_stays(opening, self.timeline, standing))
+        self.stays = tuple(_stays(opening, standing))
         self.bed = "" if self.closed_at is not None else _bed(self.timeline)
         """Where the patient is; empty when closed, and for a session without a bed."""
 
@@ -241,15 +241,31 @@ def _bed(timeline: Sequence[Shown]) -> str:
     return str(moves[-1].content["to"]) if moves else timeline[0].entry.bed
 
 
-def _stays(opening: Shown, timeline: Sequence[Shown], standing: Sequence[Shown]) -> Iterator[Stay]:
+def _stays(opening: Shown, standing: Sequence[Shown]) -> Iterator[Stay]:
     bed, since = opening.entry.bed, opening.at
-    for shown in timeline:
+    before: list[tuple[int, int | None]] = []
+    for shown in standing:
         if shown.entry.kind in {Kind.MOVED, Kind.CLOSED}:
-            if bed:
-                yield Stay(bed, since, shown.at)
-            bed, since = str(shown.content.get("to", "")), shown.at
-    if bed:
-        yield Stay(bed, since, None)
+            yield from _united(bed, [*before, (since, shown.at)])
+            bed, since, before = str(shown.content.get("to", "")), shown.at, []
+        elif (shift := _shift(shown.entry)) < 0:
+            # What was recorded until then has the times of the clock before it was set back.
+            before.append((since, shown.at - shift))
+            since = shown.at
+    yield from _united(bed, [*before, (since, None)])
     for shown in standing:
         if shown.entry.kind is Kind.ASSIGNED:
             yield Stay(shown.content["bed"], shown.content["since"], shown.content["until"])
+
+
+def _united(bed: str, parts: Sequence[tuple[int, int | None]]) -> Iterator[Stay]:
+    """One stay, or several where the clock was set back so far that its times lie apart; none without a bed."""
+    (since, until), *later = sorted(parts, key=lambda part: part[0])
+    for begins, ends in later if bed else ():
+        if until is not None and begins > until:
+            yield Stay(bed, since, until)
+            since, until = begins, ends
+        else:
+            until = None if until is None or ends is None else max(until, ends)
+    if bed:
+        yield Stay(bed, since, until)

@@ -6,6 +6,7 @@
 | AR, CR | it is refused for what it is | a dead letter; go on |
 | AE, CE | it was not taken, for now or for ever | try again with growing delays; after `TRIES` of them a dead letter |
 | none in time, of another message, no connection | nobody knows | SinkBusy: connect anew and send it again |
+| none, and a connection that was used before is closed | likewise | connect anew and send it again, at once |
 
 A message has the same id whenever it is sent, by which a receiver knows one that it has. What was acknowledged of a
 portion is remembered until all of it is, so that one that broke off goes on where it was.
@@ -21,7 +22,7 @@ from drivers.errors import SinkBusy
 from monitor.hl7.message import id_of
 from monitor.sinks.hl7_portion import Portions
 from monitor.sinks.hl7_settings import Hl7Config
-from monitor.sinks.mllp_link import Link, address
+from monitor.sinks.mllp_link import Acknowledgement, Link, address
 from monitor.sinks.sink import Sent
 from monitor.storage.backlog import Portion
 
@@ -72,12 +73,7 @@ class MllpSink:
 
     async def _deliver(self, name: str, message: str, tries: int) -> str:
         """Why the receiver refuses it; empty where it has it. Raises SinkBusy and SinkRefused."""
-        try:
-            answer = await (await self._opened()).exchange(message)
-        except BaseException:
-            # What is still on its way must not be taken for the answer to the next message.
-            await self.close()
-            raise
+        answer = await self._exchanged(message)
         if answer.code[1:] == "A":
             return ""
         reason = f"{answer.code}{f': {answer.text}' if answer.text else ''}"
@@ -87,6 +83,22 @@ class MllpSink:
         if self._errors[name] >= tries:
             return reason if tries == 1 else f"{reason} ({tries} times)"
         raise SinkBusy(f"HL7 receiver {address(self._config)} answers {reason}")
+
+    async def _exchanged(self, message: str) -> Acknowledgement:
+        used = self._link is not None
+        try:
+            return await (await self._opened()).exchange(message)
+        except SinkBusy:
+            if not (used and self._link is not None and self._link.broken):
+                await self.close()
+                raise
+        except BaseException:
+            # What is still on its way must not be taken for the answer to the next message.
+            await self.close()
+            raise
+        # Some receivers close after each acknowledgement: that they did may be seen only now.
+        await self.close()
+        return await self._exchanged(message)
 
     async def _opened(self) -> Link:
         if self._link is not None and self._link.broken:

@@ -9,7 +9,7 @@ from typing import Annotated, Literal, TypeVar
 
 from fastapi import Query
 
-from drivers.errors import ExtraMissing, JournalUnusable, SessionUnknown
+from drivers.errors import ExportRefused, ExtraMissing, JournalUnusable, SessionUnknown
 from monitor.review.chart import Chart, build
 from monitor.review.source import JournalSource
 from monitor.sessions.session import Session
@@ -26,6 +26,12 @@ class Making:
 
     def __init__(self) -> None:
         self._turns = asyncio.Semaphore(AT_ONCE)
+        self._files = asyncio.Semaphore(1)
+
+    async def filed(self, make: Callable[[], _Made]) -> _Made:
+        """The same of a file, one at a time: however many are asked for, charts and lists have a turn beside them."""
+        async with self._files:
+            return await self.made(make)
 
     async def made(self, make: Callable[[], _Made]) -> _Made:
         """What `make` gives. Raises Refusal for what it raises."""
@@ -36,8 +42,13 @@ class Making:
                 raise Refusal(404, "not_found", str(error)) from None
             except JournalUnusable as error:
                 raise Refusal(503, "unavailable", str(error)) from None
+            except ExportRefused as error:
+                raise Refusal(409, "refused", str(error)) from None
             except ExtraMissing as error:
                 raise Refusal(503, "unavailable", f"not on this station: {error}") from None
+            except OSError as error:
+                # A file that is too large for the memory waits on the disk.
+                raise Refusal(503, "unavailable", f"the station has no room for it: {error.strerror}") from None
 
 
 def chart_of(data_dir: Path, name: str, version: str, now: int) -> Chart:

@@ -38,7 +38,11 @@ class Exporter(Protocol):
     """What has to be installed with the program for it, as in `infusion-monitor[EXTRA]`; empty where nothing has."""
 
     def write(self, export: Export, file: BinaryIO) -> None:
-        """Write the whole file, forwards only. Raises ExtraMissing, and JournalUnusable where waveforms are read."""
+        """Write the whole file, forwards only.
+
+        Raises ExtraMissing, ExportRefused where the format cannot hold the chart, and JournalUnusable where waveforms
+        are read.
+        """
 
 
 def _exporter(module: str) -> Exporter:

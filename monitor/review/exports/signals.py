@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivers.clock import NS
+from drivers.errors import ExportRefused
 from drivers.events import Waveform
 from drivers.vitals import VITALS
 from monitor.review.exports.notes import Note, doubts, notes, recorded
@@ -28,6 +29,8 @@ _TIME = Scale(4, 0, rounded=False)
 """Of times within a slot: 0.1 ms."""
 _PART = 16
 """Waveforms whose rate is a multiple of 1 / `_PART` keep it; others stand on the next whole rate."""
+_MOST_SAMPLES = 100_000_000
+"""An ECG at 500 Hz and three waveforms at 125 Hz for more than a day: a station has memory for that."""
 _LATE = 0.5
 """Seconds by which a waveform stands later than it came, and is said to."""
 
@@ -72,7 +75,10 @@ class _Placed(NamedTuple):
 
 
 def signals_of(export: Export) -> Signals:
-    """The chart and its waveforms. Raises JournalUnusable where waveforms cannot be read."""
+    """The chart and its waveforms.
+
+    Raises JournalUnusable where waveforms cannot be read, and ExportRefused where they would be too many.
+    """
     chart, runs = export.chart, [run for run in export.waveforms() if run.waveform.samples]
     since, until = recorded(chart)
     begins_at = min([since, *(run.waveform.observed_at for run in runs)]) // NS * NS
@@ -87,6 +93,7 @@ def signals_of(export: Export) -> Signals:
     placed = [*values, *times, *_of_waveforms(runs, begins_at, said)]
     frame = max((one.signal.rate.denominator for one in placed), default=1)
     seconds = _seconds(until - begins_at, placed, frame)
+    _check_size(placed, seconds)
     filled = tuple(_filled(one, seconds) for one in placed)
     return Signals(begins_at, seconds, frame, filled, tuple(sorted(said, key=lambda note: note.at)))
 
@@ -135,18 +142,23 @@ def _of_waveforms(runs: Iterable[RecordedWaveform], begins_at: int, said: list[N
 def _of_waveform(name: str, device: str, runs: Sequence[Waveform], begins_at: int, said: list[Note]) -> _Placed:
     rate = Fraction(runs[0].rate)
     grid = rate if (rate * _PART).denominator == 1 else Fraction(math.ceil(rate))
-    raw = np.concatenate([np.array(run.samples, np.int64) for run in runs])
+    raw = np.concatenate([np.array(run.samples, np.int32) for run in runs])
     # 24-bit samples and the like lose their last digits: the file has 16.
-    coarser = 1
-    while np.abs(raw).max() > LARGEST * coarser:
+    coarser, largest = 1, max(-int(raw.min()), int(raw.max()))
+    while largest > LARGEST * coarser:
         coarser *= 10
-    samples = np.rint(raw / coarser).astype(np.int16)
+    samples = (raw if coarser == 1 else np.rint(raw / coarser)).astype(np.int16)
     starts, late = _starts(runs, begins_at, grid)
     if late > _LATE:
         said.append(Note(runs[0].observed_at, None, f"{name}: stands up to {late:.1f} s later than it came"))
     lengths = np.array([len(run.samples) for run in runs])
-    within = np.arange(len(raw)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    place = np.repeat(np.array(starts, np.int64), lengths) + np.rint(within * float(grid / rate)).astype(np.int64)
+    firsts = np.cumsum(lengths) - lengths
+    if grid == rate:
+        # A day of an ECG is millions of samples: what is done with all of them at once takes memory.
+        place = np.arange(len(raw)) + np.repeat(np.array(starts, np.int64) - firsts, lengths)
+    else:
+        within = np.arange(len(raw)) - np.repeat(firsts, lengths)
+        place = np.repeat(np.array(starts, np.int64), lengths) + np.rint(within * float(grid / rate)).astype(np.int64)
     remark = "as the device sent it" if coarser == 1 else f"1 is {coarser} of the device's"
     return _Placed(Signal(name, device, "", grid, samples, Scale(0, 0, rounded=coarser > 1), remark), place)
 
@@ -175,6 +187,15 @@ def _seconds(nanoseconds: int, placed: Iterable[_Placed], frame: int) -> int:
     """How long a file is, so that each of these samples has its place."""
     ends = [math.ceil((int(one.place[-1]) + 1) / one.signal.rate) for one in placed if len(one.place)]
     return -(-max([-(-nanoseconds // NS), 1, *ends]) // frame) * frame
+
+
+def _check_size(placed: Iterable[_Placed], seconds: int) -> None:
+    """Raise ExportRefused where a file that has a place for every moment would be too large."""
+    if seconds * sum(one.signal.rate for one in placed) > _MOST_SAMPLES:
+        raise ExportRefused(
+            f"the chart spans {seconds / 86_400:.1f} days: too many for a format with a place for every moment; "
+            "csv, parquet, fhir, hl7 and vital have none for what was not measured"
+        )
 
 
 def _filled(placed: _Placed, seconds: int) -> Signal:

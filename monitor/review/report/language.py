@@ -19,6 +19,8 @@ from monitor.words import catalogue
 
 NONE = "--"
 """In place of a value that there is not."""
+_LONGEST = 1e12
+"""Below that a number is told with all its digits; what is above is none of a patient, and no line has room for it."""
 
 
 def message(text: str) -> str:
@@ -98,7 +100,9 @@ class Language:
         return f"{named} ({text})" if named else text
 
     def number(self, value: float, decimals: int = 0) -> str:
-        """With so many decimals, or up to two where the value has more."""
+        """With so many decimals, or up to two where the value has more; without any where it has too many digits."""
+        if not abs(value) < _LONGEST:
+            return f"{value:g}"
         return format_decimal(value, f"#,##0.{'0' * decimals}{'#' * (2 - decimals)}", locale=self.code)
 
     def value(self, vital: str, value: float | None, *, unit: bool = True) -> str:

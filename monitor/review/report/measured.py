@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 
 import numpy as np
@@ -19,6 +19,9 @@ from monitor.review.tracks import SPEAKS_FOR, CuffReading, Span, Track
 
 EVERY = 5
 """Minutes from row to row of the table of values."""
+_MOST_EMPTY = 12
+"""Rows without any value that stand one below the other in that table: an hour."""
+_LEFT_OUT = "…"
 _PRESSURES = ("nibp", "abp")
 _VALIDITIES: Mapping[Validity, str] = MappingProxyType(
     {
@@ -95,8 +98,12 @@ def values(chart: Chart, language: Language) -> Section:
     for group in _groups(chart):
         columns.append(Column(_heading(group), 1, number=True))
         found.append(_column(chart, group, marks, language))
+    empty = np.array([set(several) == {NONE} for several in zip(*found, strict=True)], np.bool_)
     rows = tuple(
-        cells(language.hour(at), *(column[place] for column in found)) for place, at in enumerate(marks.tolist())
+        cells(language.hour(int(marks[place])), *(column[place] for column in found))
+        if shown
+        else cells(*(_LEFT_OUT for _ in columns))
+        for place, shown in _shown(empty)
     )
     text = say(
         "The last valid reading before each time: of the cuff no older than {minutes} min, else no older than "
@@ -235,6 +242,23 @@ def _column(chart: Chart, group: tuple[str, ...], marks: NDArray[np.int64], lang
         decimals = _decimals(found)
         columns.append([NONE if np.isnan(value) else language.number(value, decimals) for value in found])
     return [NONE if set(several) == {NONE} else "/".join(several) for several in zip(*columns, strict=True)]
+
+
+def _shown(empty: NDArray[np.bool_]) -> Iterator[tuple[int, bool]]:
+    """The places of the rows, and whether each is shown: of many empty ones in a row only the first and the last are.
+
+    In place of the others is one that is not shown.
+    """
+    edges = np.flatnonzero(np.diff(empty.astype(np.int8), prepend=0, append=0))
+    left_out = np.zeros(len(empty), np.bool_)
+    for first, after in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
+        if after - first > _MOST_EMPTY:
+            left_out[first + 1 : after - 1] = True
+    for place, out in enumerate(left_out.tolist()):
+        if not out:
+            yield place, True
+        elif not left_out[place - 1]:
+            yield place, False
 
 
 def _decimals(values: Iterable[float]) -> int:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import io
+import tempfile
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, BinaryIO, Literal, NamedTuple, cast
 
 from fastapi import APIRouter, Query
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from monitor.accounts.people import Person
 from monitor.review.exports.registry import EXPORTERS, export_of
@@ -19,13 +20,18 @@ from monitor.web.parts import Parts, Recording
 from monitor.web.reviewing import Making, Version, chart_of
 from monitor.web.who import Viewer, origin
 
+_IN_MEMORY = 8 * 2**20
+"""Bytes of a file that wait in memory for who asked for it; a day in FHIR is a hundred times as large."""
+_PIECE = 2**18
 _REPORTS = {"pdf": "application/pdf", "html": "text/html; charset=utf-8"}
 
 
 class _Made(NamedTuple):
     """A file."""
 
-    content: bytes
+    content: BinaryIO
+    """At its beginning."""
+    size: int
     suffix: str
     media_type: str
 
@@ -38,7 +44,7 @@ def router(parts: Parts, recording: Recording, making: Making) -> APIRouter:
     @routes.get(
         "/api/sessions/{session}/report.{suffix}",
         response_class=Response,
-        responses={200: {"content": {media: {} for media in _REPORTS.values()}}, **answers(422)},
+        responses={200: {"content": {media: {} for media in _REPORTS.values()}}, **answers(409, 422)},
     )
     async def report(
         session: str,
@@ -51,28 +57,31 @@ def router(parts: Parts, recording: Recording, making: Making) -> APIRouter:
     ) -> Response:
         """The chart on paper, with all that is known of the session in tables; times are those of the station."""
         now = parts.clock.now_ns()
-        made = await making.made(partial(_report, data_dir, session, version, now, suffix, parts.site, lang, paper))
+        made = await making.filed(partial(_report, data_dir, session, version, now, suffix, parts.site, lang, paper))
         return handed_out(made, session, "report", request, person)
 
     @routes.get(
         "/api/sessions/{session}/export/{name}",
         response_class=Response,
-        responses={200: {"content": {"*/*": {}}}, **answers(422)},
+        responses={200: {"content": {"*/*": {}}}, **answers(409, 422)},
     )
     async def export(session: str, name: str, request: Request, person: Viewer, version: Version = "now") -> Response:
         """The session as a file of another program's format."""
         if name not in EXPORTERS:
             raise Refusal(404, "not_found", f"there is no format {name!r}; there are: {', '.join(EXPORTERS)}")
         now = parts.clock.now_ns()
-        made = await making.made(partial(_export, data_dir, session, version, now, name, parts.site))
+        made = await making.filed(partial(_export, data_dir, session, version, now, name, parts.site))
         return handed_out(made, session, "export", request, person)
 
     def handed_out(made: _Made, session: str, action: str, request: Request, person: Person) -> Response:
         # What has left the station is guarded by it no more: so it is on record who took it.
         detail = f"session {session}, {made.suffix}"
         parts.audit(person.login or person.via.value, action, detail, origin=origin(request, person))
-        headers = {"Content-Disposition": f'attachment; filename="{session}{made.suffix}"'}
-        return Response(made.content, media_type=made.media_type, headers=headers)
+        headers = {
+            "Content-Disposition": f'attachment; filename="{session}{made.suffix}"',
+            "Content-Length": str(made.size),
+        }
+        return StreamingResponse(_pieces(made.content), media_type=made.media_type, headers=headers)
 
     return routes
 
@@ -89,11 +98,28 @@ def _report(data_dir: Path, name: str, version: str, now: int, suffix: str, site
     mark = mark_of(data_dir, (signed or chart).session)
     made = Report(chart, signed, site, mark, lang, paper, get_localzone())
     content = (pdf if suffix == "pdf" else html).render(made)
-    return _Made(content, f".{suffix}", _REPORTS[suffix])
+    return _made(lambda file: file.write(content), f".{suffix}", _REPORTS[suffix])
 
 
 def _export(data_dir: Path, name: str, version: str, now: int, format_: str, site: str) -> _Made:
     exporter = EXPORTERS[format_]()
-    file = io.BytesIO()
-    exporter.write(export_of(chart_of(data_dir, name, version, now), site, data_dir), file)
-    return _Made(file.getvalue(), exporter.suffix, exporter.media_type)
+    asked = export_of(chart_of(data_dir, name, version, now), site, data_dir)
+    return _made(lambda file: exporter.write(asked, file), exporter.suffix, exporter.media_type)
+
+
+def _made(write: Callable[[BinaryIO], object], suffix: str, media_type: str) -> _Made:
+    file = cast("BinaryIO", tempfile.SpooledTemporaryFile(_IN_MEMORY))  # noqa: SIM115 - `_pieces` closes it
+    try:
+        write(file)
+    except BaseException:
+        file.close()
+        raise
+    size = file.tell()
+    file.seek(0)
+    return _Made(file, size, suffix, media_type)
+
+
+def _pieces(file: BinaryIO) -> Iterator[bytes]:
+    with file:
+        while piece := file.read(_PIECE):
+            yield piece

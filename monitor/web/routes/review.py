@@ -15,7 +15,6 @@ from monitor.accounts.people import Role
 from monitor.review import session_list, view
 from monitor.review.session_list import Status, Wanted
 from monitor.review.source import JournalSource
-from monitor.sessions.session import Session
 from monitor.sessions.steps import State
 from monitor.storage.charts import Trace
 from monitor.storage.session_list import newest_first
@@ -34,8 +33,6 @@ USUAL = 50
 """Lines of the list at most, and where nobody asks for others."""
 EARLIER = 20
 """Earlier sessions of a patient that are told of."""
-_AT_ONCE = 2
-"""Charts that are made at a time, so that there is always a thread for what people enter."""
 
 Width = Annotated[int, Query(ge=NARROWEST, le=WIDEST, description="At most so many steps a vital.")]
 Text = Annotated[str, Query(max_length=100, description="Part of a session's id or of a reference.")]
@@ -98,10 +95,6 @@ def router(parts: Parts, recording: Recording, making: Making) -> APIRouter:
         return Response(body, media_type="application/json")
 
     return routes
-
-
-def _listed(data_dir: Path, search: str, before: str | None, wanted: Wanted, limit: int) -> tuple[list[Session], bool]:
-    return session_list.portion(newest_first(data_dir, search, before), wanted, limit)
 
 
 def _told(data_dir: Path, name: str, version: str, now: int, *, may_sign: bool) -> bytes:

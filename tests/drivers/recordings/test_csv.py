@@ -112,6 +112,8 @@ def test_native_files_have_ticks(read):
         ("t,PLETH\n5,97\n", ":1:", "no column is a vital that is known: PLETH; expected HR"),
         ("t,SpO2_A,PR_A,SpO2_B\n5,97,1,2\n", ":1:", "columns of the devices A, B: name one"),
         ("t,SpO2\n", "", "no line below its header"),
+        ("t,SpO2\n0,97\n1e15,97\n", "", "goes from 0 s to 1e+15 s"),
+        ("t,SpO2\n-1e300,97\n1e300,97\n", "", "goes from -1e+300 s to 1e+300 s"),
         ("", ":1:", "no column of time"),
     ],
 )

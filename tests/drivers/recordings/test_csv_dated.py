@@ -43,6 +43,8 @@ def told(recording, vital):
         ("10:00:00", None),
         ("2026-13-05T10:00:00Z", None),
         ("12.5", None),
+        ("9999-01-01T00:00:00Z", None),
+        ("0001-01-01T00:00:00Z", None),
     ],
 )
 def test_times_with_a_date(text: str, seconds: float | None) -> None:
@@ -85,6 +87,11 @@ def test_the_programs_own_export_says_which_are_not_valid(read) -> None:
         88,
         None,
     ]
+
+
+def test_a_value_that_its_unit_makes_no_number_is_none(read) -> None:
+    found = read("UTC,NIBP_SYS [kPa]\n2026-01-05T10:00:00Z,1e308\n2026-01-05T10:05:00Z,16\n")
+    assert told(found, "nibp_sys") == [(300, pytest.approx(120, abs=0.1))]
 
 
 def test_two_devices_of_one_vital(read) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from drivers.clock import NS
 from drivers.errors import BadCapture
-from drivers.recordings import edf
+from drivers.recordings import edf, sampled
 
 BEGINS_NS = 1_767_607_200 * NS
 SIGNALS = [
@@ -125,3 +125,10 @@ def test_nothing_worse_than_bad_capture_comes_of_any_header(written: Path, tmp_p
     except BadCapture:
         return
     assert all(np.isfinite(series.value).all() for series in found.series.values())
+
+
+def test_what_would_last_for_centuries_is_no_recording(tmp_path: Path) -> None:
+    day = np.full(60_000, 70)
+    signal = sampled.Signal("HR", "bpm", 1 / 86_400, day, day > 0, 1.0, 0.0)
+    with pytest.raises(BadCapture, match="no time of a recording"):
+        sampled.sampled(tmp_path / "one.edf", [signal], BEGINS_NS)

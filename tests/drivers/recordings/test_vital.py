@@ -143,6 +143,12 @@ def test_values_that_are_none_and_values_that_are_in_doubt(read) -> None:
     assert told(shorts, "spo2") == [(1, 97)]
 
 
+def test_a_value_that_its_unit_makes_no_number_is_none(read) -> None:
+    values = [record(1, second, struct.pack("<d", value)) for second, value in ((0, 1e308), (300, 16.0))]
+    found = read(track(1, "NIBP_SYS", form=2, unit="kPa"), *values)
+    assert told(found, "nibp_sys") == [(300, pytest.approx(120, abs=0.1))]
+
+
 def test_a_reading_of_the_cuff_that_is_repeated_is_one(read) -> None:
     tracks = [track(1, "NIBP_SBP"), track(2, "NIBP_DBP")]
     pressures = [(0, 120, 80), (60, 120, 80), (120, 120, 80), (600, 120, 80), (660, 130, 85)]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
 from drivers.clock import NS
 from drivers.events import Cause, Validity
 from monitor.alerts.conditions import AUDIO, AlertState, Kind, Priority
+from monitor.review import view
 from monitor.review.tracks import Span
 from monitor.sessions import entries
 from monitor.sessions.steps import State
@@ -98,6 +101,13 @@ def test_the_pressures_of_one_determination_are_one_reading() -> None:
     assert made.summary.cuff_readings == 1
 
 
+def test_a_pressure_without_end_is_none() -> None:
+    record = Record().measured("nibp_sys", [300], [float("inf")]).measured("nibp_dia", [300], [60])
+    made = record.chart(chart(*VISIT).session)
+    assert [(it.sys, it.dia) for it in made.cuff_readings] == [(None, 60)]
+    json.dumps(view.told(made), allow_nan=False)
+
+
 def test_what_was_measured_on_both_beds_of_a_move_is_there_once() -> None:
     made = Chart()
     made.opened()
@@ -144,6 +154,21 @@ def test_phases_follow_each_other_with_their_pauses_to_the_closing() -> None:
         (State.STOPPED, 50, 51),
         (State.RECOVERY, 51, 60),
     ]
+
+
+def test_what_was_measured_before_and_after_a_clock_was_set_back_is_there() -> None:
+    made = Chart()
+    made.opened(rules=SITE.model_dump(mode="json", exclude_defaults=True))
+    made.step("start", 10)
+    made.add(entries.Kind.CLOCK_SET, 20 - 60, seconds=-3600.0)
+    made.add(entries.Kind.LIMIT, 21 - 60, rule="spo2_low", limit=86.0, reason="known")
+    made.step("stop", 30 - 60)
+    made.closed(0)
+    record = Record().measured("spo2", range(1200), 96).measured("spo2", range(-2400, 0), 95)
+    shown = record.chart(made.session)
+    assert len(shown.vitals["spo2"].at) == 3600
+    assert (shown.summary.recorded, shown.summary.infusion) == (3600, 1200)
+    assert 86 in {span.limit.number for span in shown.limits}
 
 
 def test_an_open_session_is_shown_until_now() -> None:

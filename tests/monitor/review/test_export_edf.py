@@ -15,12 +15,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from drivers.clock import NS
-from drivers.errors import ExtraMissing
+from drivers.errors import ExportRefused, ExtraMissing
 from drivers.events import Validity
 from monitor.review.exports import waveforms
+from monitor.sessions.entries import Kind
 from tests.monitor.review.exported import LONG, UW, Read, found_again, run, uw_visit, visit_of, written
 from tests.monitor.review.made import Record
-from tests.monitor.sessions.helpers import START
+from tests.monitor.sessions.helpers import START, chart, minute
 
 NONE = -32768
 
@@ -216,3 +217,12 @@ def test_without_the_library_it_says_what_to_install(visit, monkeypatch):
     monkeypatch.setitem(sys.modules, "edfio", None)
     with pytest.raises(ExtraMissing, match=r"infusion-monitor\[edf\]"):
         written("edf", visit)
+
+
+@pytest.mark.parametrize("format_", ["edf", "wfdb"])
+def test_a_chart_that_spans_years_is_refused(format_):
+    made = chart(("close", 60))
+    made.add(Kind.ASSIGNED, 61, bed="chair-2", since=minute(-2_000_000), until=minute(-1_999_980))
+    record = Record().measured("spo2", range(60), 96).measured("spo2", [-119_999_990], 91, bed="chair-2")
+    with pytest.raises(ExportRefused, match=r"spans 1388\.\d days"):
+        written(format_, record.chart(made.session))

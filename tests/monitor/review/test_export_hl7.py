@@ -155,3 +155,10 @@ def test_two_real_hours(real_visit: Chart) -> None:
         rows = found[vital]
         assert [row[0] for row in rows] == (track.at // 1_000_000).tolist()
         assert [row[2] for row in rows] == [None if np.isnan(it) else it for it in track.value.tolist()]
+
+
+def test_no_site_makes_fields_of_its_own(visit: Chart) -> None:
+    file = io.BytesIO()
+    EXPORTERS["hl7"]().write(export_of(visit, "a|b^c\rMSH|", None), file)
+    facilities = {message.split("|")[3] for message in messages_of(file.getvalue().decode())}
+    assert facilities == {"a\\F\\b\\S\\c\\X0D\\MSH\\F\\"}

@@ -165,7 +165,8 @@ def test_the_projects_own_reader_reads_the_same(real_visit, made_up, visit, tmp_
     recorded = waveforms.of_session(made_up, visit)
     path.write_bytes(written("vital", visit, recorded))
     again = reader.read(path)
-    # Of two devices it reads the one that measured it most.
-    assert len(again.series["pulse_rate"].value) == 1350
+    # Of two devices it reads the one that measured it most, and that it had no value for a while.
+    pulse_rate = again.series["pulse_rate"]
+    assert (len(pulse_rate.value), int(np.isnan(pulse_rate.value).sum())) == (1380, 30)
     (wave,) = again.waveforms
     assert wave.samples.tolist() == [sample for it in recorded for sample in it.waveform.samples]

@@ -15,7 +15,7 @@ from monitor.sessions.entries import Kind
 from tests.monitor.review.made import Record
 from tests.monitor.review.recorded_session import FORMULA, MARKUP, after
 from tests.monitor.review.report_pages import MARK, report
-from tests.monitor.sessions.helpers import chart
+from tests.monitor.sessions.helpers import chart, minute
 
 VISIT = (("baseline", 1), ("start", 10), ("stop", 50), ("recovery", 51), ("close", 60))
 
@@ -89,6 +89,31 @@ def test_hostile_names_stay_in_their_place() -> None:
         "<!--",
     ):
         assert text in page.text
+
+
+def test_numbers_that_no_patient_has_are_told() -> None:
+    record = Record().measured("spo2", range(60), [1e300] + [97.0] * 59).measured("nibp_sys", [5], [float("inf")])
+    record.measured("temp", range(60), [-1e300] + [36.5] * 59)
+    page = Parsed(html.render(report(record.chart(chart(*VISIT).session))))
+    assert "1e+300" in page.text
+    assert "-1e+300" in page.text
+
+
+def test_of_years_between_two_recordings_there_is_a_line_not_a_table() -> None:
+    made = chart(*VISIT)
+    made.add(Kind.ASSIGNED, 61, bed="chair-2", since=minute(-2_000_000), until=minute(-1_999_980))
+    record = Record().measured("spo2", range(3600), 96)
+    record.measured("spo2", range(-120_000_000, -120_000_000 + 1200), 91, bed="chair-2")
+    rows = html.render(report(record.chart(made.session))).decode().count("<tr")
+    assert rows < 200
+    page = Parsed(html.render(report(record.chart(made.session))))
+    assert "…" in page.text
+
+
+def test_every_row_of_a_short_silence_is_there() -> None:
+    record = Record().measured("spo2", [*range(600), *range(2400, 3600)], 96)
+    page = Parsed(html.render(report(record.chart(chart(*VISIT).session))))
+    assert "…" not in page.text
 
 
 def test_the_same_chart_gives_the_same_bytes(visit: Chart, made_up: Path) -> None:

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from drivers.errors import ExtraMissing
+from drivers.errors import ExportRefused, ExtraMissing
 from monitor.alerts.conditions import AlertState
 from monitor.review.chart import Chart, build
 from monitor.review.report import pdf
@@ -187,6 +187,18 @@ def test_a_day_is_ruled_so_that_it_stays_readable() -> None:
     first = pages(report(record.chart(visit.session)))[0]
     assert "02:00 04:00 06:00 08:00" in first
     assert "02:30" not in first
+
+
+def test_what_typst_keeps_is_gone_with_its_program(visit: Chart, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "typst", raising=False)
+    assert pdf.render(report(visit)).startswith(b"%PDF")
+    assert "typst" not in sys.modules
+
+
+def test_a_pdf_that_cannot_be_made_is_refused_in_words(visit: Chart, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pdf, "_TEMPLATE", Path("/nowhere/report.typ"))
+    with pytest.raises(ExportRefused, match=r"cannot be made: .*/nowhere.*as HTML"):
+        pdf.render(report(visit))
 
 
 def test_without_typst_it_says_what_to_install(visit: Chart, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -224,6 +224,28 @@ def test_a_move_ends_one_stay_and_begins_the_next():
     assert (made.session.bed, made.session.last_bed) == ("", "chair-1")
 
 
+@pytest.mark.parametrize(
+    ("seconds", "closed", "stays"),
+    [
+        # By the clock that was set at minute 20, and what the session's stretches of the bed are by all clocks.
+        (-0.5, 60, [(0, 60)]),
+        (-600, 15, [(0, 20)]),
+        (-3600, 0, [(-40, 20)]),
+        (-3600, None, [(-40, None)]),
+        (-10_800, -120, [(-160, -120), (0, 20)]),
+        (3600, 120, [(0, 120)]),
+    ],
+)
+def test_a_clock_that_is_set_back_takes_no_reading_away(seconds, closed, stays):
+    made = Chart()
+    made.opened()
+    made.clock_set(seconds, 20 + seconds / 60)
+    if closed is not None:
+        made.closed(closed)
+    told = [Stay("chair-1", minute(since), None if until is None else minute(until)) for since, until in stays]
+    assert made.session.stays == tuple(told)
+
+
 def test_a_corrected_time_of_a_move_moves_both_stays():
     made = chart()
     made.moved("chair-2", 20)

@@ -213,6 +213,17 @@ async def test_it_ends_at_once_while_the_receiver_says_nothing(journal, receiver
     assert not settled(journal)
 
 
+async def test_a_receiver_that_closes_after_each_answer_is_not_waited_for(journal, receiver, caplog) -> None:
+    receiver.always = "unasked"
+    put(journal, 30)
+    await journal.committed(10)
+    async with sending(journal, receiver.port):
+        await until(lambda: settled(journal))
+    assert receiver.messages == expected(journal)
+    assert receiver.connections == 30
+    assert not caplog.messages
+
+
 async def test_an_idle_connection_that_was_closed_is_opened_again_without_a_word(journal, receiver, caplog) -> None:
     receiver.answers.append("unasked")
     async with sending(journal, receiver.port):
