@@ -111,4 +111,5 @@ async def test_report_and_exports_are_links_of_the_version_that_is_shown(browser
         await expect(report).to_have_attribute("href", expected)
         links = page.locator(".downloads a[download]")
         shown = await links.evaluate_all("(all) => all.map((it) => it.getAttribute('href').split('/').at(-1))")
-        assert shown[2:] == ["csv", "parquet", "fhir", "hl7", "edf", "wfdb", "vital"]
+        formats = ("csv", "parquet", "fhir", "hl7", "edf", "wfdb", "vital")
+        assert shown[2:] == [f"{name}?version=now" for name in formats]
